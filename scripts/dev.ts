@@ -1,0 +1,83 @@
+/**
+ * `npm run dev`: everything Pawl needs, in one process and its children.
+ *
+ *   Postgres -> gateway -> migrations -> example shop -> wrangler dev -> cron ticker
+ *
+ *   --port N        of the API; else 8787 or the next that is free
+ *   --pg-port N     of Postgres; else any that is free
+ *   --data-dir DIR  for all state; else .pawl
+ *   DATABASE_URL    a database of your own; then no Postgres is started
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startShop } from "../examples/shop/server.ts";
+import { type DevOptions, readOptions } from "./dev/options.ts";
+import { Parts } from "./dev/parts.ts";
+import { adminToken, writeEnvFile } from "./dev/secrets.ts";
+import { endOnSignals } from "./dev/signals.ts";
+import { startTicker } from "./dev/ticker.ts";
+import { welcome } from "./dev/welcome.ts";
+import { startWorker } from "./dev/worker.ts";
+import { startGateway } from "./gateway.ts";
+import { migrate } from "./migrate.ts";
+import { startPostgres } from "./postgres.ts";
+import { annotate, claim, release } from "./support/claim.ts";
+
+const parts = new Parts();
+endOnSignals(parts);
+try {
+  await start(await readOptions());
+} catch (error) {
+  await parts.end(1, error instanceof Error ? error.message : String(error));
+}
+
+async function start(options: DevOptions): Promise<void> {
+  const { project, stateDir, port } = options;
+  const crash = (reason: string) => void parts.end(1, reason);
+  mkdirSync(stateDir, { recursive: true });
+  occupy(stateDir, `http://127.0.0.1:${port}`);
+
+  const databaseUrl = options.databaseUrl ?? (await ownDatabase(options, crash));
+  const gateway = isNeon(databaseUrl) ? undefined : parts.add(await startGateway());
+  const [shop] = await Promise.all([startShop().then((shop) => parts.add(shop)), migrate(databaseUrl)]);
+  const token = adminToken(stateDir);
+  const envFile = writeEnvFile(stateDir, {
+    DATABASE_URL: databaseUrl,
+    PAWL_ADMIN_TOKEN: token,
+    SHOP_URL: shop.url,
+    // Production waits a little to fill its batches; locally a run should move at once.
+    PAWL_CONSUMER_WAIT_MS: "0",
+    ...(gateway && { NEON_LOCAL: gateway.host }),
+  });
+  const worker = parts.add(startWorker({ project, stateDir, port, envFile, onExit: crash }));
+  parts.add(startTicker(worker.url, crash));
+  await worker.ready();
+  console.log(welcome({ url: worker.url, token, stateDir, seconds: process.uptime() }));
+}
+
+function occupy(stateDir: string, url: string): void {
+  const file = join(stateDir, "dev.owner");
+  const owner = claim(file);
+  if (owner !== undefined) {
+    const where = owner.note === undefined ? "" : ` at ${owner.note}`;
+    throw new Error(
+      `npm run dev already runs${where} (process ${owner.pid}): stop it, or take another --data-dir`,
+    );
+  }
+  annotate(file, url);
+  parts.add({ stop: async () => release(file) });
+}
+
+async function ownDatabase(
+  { stateDir, postgresPort }: DevOptions,
+  onExit: (reason: string) => void,
+): Promise<string> {
+  const port = postgresPort === undefined ? {} : { port: postgresPort };
+  const postgres = parts.add(await startPostgres({ stateDir, ...port, onExit }));
+  return postgres.url;
+}
+
+/** Neon speaks the driver's protocol itself. */
+function isNeon(databaseUrl: string): boolean {
+  return new URL(databaseUrl).hostname.endsWith(".neon.tech");
+}

@@ -1,0 +1,32 @@
+import { reclaimLeases, wakeDueRuns } from "../runtime/sweep.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+const SWEEPS = { "reclaim leases": reclaimLeases, "wake due runs": wakeDueRuns } as const;
+
+/**
+ * Runs every sweep on its own, so that one that fails stops no other. More work than one share goes on at
+ * once through the queue, in an invocation of its own. Never rejects.
+ */
+export async function sweep(runtime: Runtime): Promise<void> {
+  const more = await Promise.all(
+    Object.entries(SWEEPS).map(async ([name, run]) => {
+      try {
+        return await run(runtime);
+      } catch (error) {
+        runtime.report(`sweep "${name}"`, error);
+        return false;
+      }
+    }),
+  );
+  if (more.includes(true)) {
+    await runtime.wakeUps.sweepAgain().catch((error: unknown) => runtime.report("asking for another sweep", error));
+  }
+}
+
+/** What the cron trigger calls, every minute: the sweeps, and the mark that `/healthz` reads. */
+export async function tick(runtime: Runtime): Promise<void> {
+  await Promise.all([
+    sweep(runtime),
+    runtime.store.recordTick().catch((error: unknown) => runtime.report("recording a tick", error)),
+  ]);
+}

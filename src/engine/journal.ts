@@ -1,0 +1,96 @@
+/**
+ * The journal: what happened in a run, insert-only.
+ *
+ * I1: at most one completed entry per key, at most one entry per key and attempt. The database enforces
+ * both; this file relies on them.
+ */
+import type { Encoded } from "./codec.ts";
+import type { Failure } from "./errors.ts";
+
+export type EntryKind = "step" | "sleep" | "revival";
+
+/**
+ * `completed` and `failed` settle their key; `retrying` is a failed attempt that will be followed by
+ * another; `revived` is a person's word that the failure it carries is forgiven.
+ */
+export type EntryOutcome = "completed" | "retrying" | "failed" | "revived";
+
+/** One line of the journal. */
+export interface Entry {
+  readonly seq: number;
+  readonly kind: EntryKind;
+  /** The step's identity in its run; null for what concerns the run as a whole. */
+  readonly key: string | null;
+  readonly outcome: EntryOutcome;
+  /** Counted from 1 per key. */
+  readonly attempt: number;
+  /** It was the only thing the workflow waited for, so replay may hand it over without coming to rest first. */
+  readonly lone: boolean;
+  readonly output: Encoded | null;
+  readonly failure: Failure | null;
+  /** Set for `retrying`: when the next attempt is due, in milliseconds since 1970 by the database's clock. */
+  readonly retryAt: number | null;
+}
+
+/** An entry that this turn adds. Times are spans: the database's clock turns them into instants at commit. */
+export interface NewEntry extends Omit<Entry, "retryAt"> {
+  readonly retryInMs: number | null;
+  /** How long the step's body ran. */
+  readonly tookMs: number;
+}
+
+/** A sleep that has begun and not yet been journaled as over. */
+export interface Timer {
+  readonly key: string;
+  readonly dueAt: number;
+}
+
+/** What the journal says of one key that is not settled. */
+export interface Attempts {
+  readonly kind: EntryKind;
+  /** The number of the last attempt, counted over the run's whole life. */
+  readonly last: number;
+  /** Failed attempts that count against the retry budget: those since the last revival. */
+  readonly spent: number;
+  readonly retryAt: number | null;
+}
+
+/** An entry that settles a key, in the order in which replay must hand it over. */
+export type Settled = Entry & { readonly key: string };
+
+/** A journal sorted for replay. */
+export interface Reading {
+  readonly settled: readonly Settled[];
+  readonly attempts: ReadonlyMap<string, Attempts>;
+  readonly lastSeq: number;
+}
+
+/** Sorts entries (in `seq` order) into what is settled and what is still being tried. */
+export function readJournal(entries: readonly Entry[]): Reading {
+  const revivals = entries.filter((entry) => entry.outcome === "revived");
+  const lastRevival = revivals.at(-1)?.seq ?? 0;
+  const forgiven = (entry: Entry) =>
+    revivals.some((revival) => revival.seq > entry.seq && revival.failure?.step === entry.key);
+  const settled: Settled[] = [];
+  const attempts = new Map<string, Attempts>();
+  for (const entry of entries) {
+    if (!isKeyed(entry)) continue;
+    if (entry.outcome === "completed" || (entry.outcome === "failed" && !forgiven(entry))) {
+      settled.push(entry);
+      attempts.delete(entry.key);
+      continue;
+    }
+    const before = attempts.get(entry.key);
+    attempts.set(entry.key, {
+      kind: entry.kind,
+      last: entry.attempt,
+      spent: entry.seq > lastRevival ? (before?.spent ?? 0) + 1 : 0,
+      retryAt: entry.retryAt,
+    });
+  }
+  return { settled, attempts, lastSeq: entries.at(-1)?.seq ?? 0 };
+}
+
+function isKeyed(entry: Entry): entry is Settled {
+  return entry.key !== null;
+}

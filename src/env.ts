@@ -1,0 +1,54 @@
+import type { Settings } from "./runtime/runtime.ts";
+import type { WakeUpMessage } from "./queue/message.ts";
+
+/** Bindings and settings of the deployment: `wrangler.toml`, its secrets, and in development `npm run dev`. */
+export interface Env {
+  readonly WAKE_UPS: Queue<WakeUpMessage>;
+  /** Secret: the connection string of the Postgres that holds the runs. */
+  readonly DATABASE_URL?: string;
+  /** Secret: the bearer token that may do everything. */
+  readonly PAWL_ADMIN_TOKEN?: string;
+  /** Development: host and port of the Neon-compatible gateway before a plain Postgres. */
+  readonly NEON_LOCAL?: string;
+  readonly PAWL_LEASE_MS?: string;
+  readonly PAWL_LOST_TURN_LIMIT?: string;
+  readonly PAWL_WAKE_UP_GRACE_MS?: string;
+  /** How long the queue consumer waits for slow turns before it lets the next batch come. */
+  readonly PAWL_CONSUMER_WAIT_MS?: string;
+}
+
+const TOKEN_LENGTH = 16;
+
+/** What is missing before this deployment can serve, as a sentence; null when nothing is. */
+export function whatIsMissing(env: Env): string | null {
+  if (!env.DATABASE_URL) return "The secret DATABASE_URL is not set: run `npx wrangler secret put DATABASE_URL`.";
+  if (!env.PAWL_ADMIN_TOKEN) {
+    return "The secret PAWL_ADMIN_TOKEN is not set: run `npx wrangler secret put PAWL_ADMIN_TOKEN`.";
+  }
+  if (env.PAWL_ADMIN_TOKEN.length < TOKEN_LENGTH) {
+    return `The secret PAWL_ADMIN_TOKEN is shorter than ${TOKEN_LENGTH} characters: set a longer, random one.`;
+  }
+  return null;
+}
+
+/** Every limit and span in one place. Throws when a setting is not a whole number. */
+export function readSettings(env: Env): Settings & { readonly consumerWaitMs: number } {
+  return {
+    leaseMs: wholeNumber(env, "PAWL_LEASE_MS", 30_000),
+    lostTurnLimit: wholeNumber(env, "PAWL_LOST_TURN_LIMIT", 8),
+    wakeUpGraceMs: wholeNumber(env, "PAWL_WAKE_UP_GRACE_MS", 15_000),
+    sweepHorizonMs: 120_000,
+    sweepLimit: 1_000,
+    // A consumer may run for 15 minutes; what is slower still is cut off, and its lease is reclaimed.
+    consumerWaitMs: wholeNumber(env, "PAWL_CONSUMER_WAIT_MS", 14 * 60_000),
+  };
+}
+
+type NumberSetting = "PAWL_LEASE_MS" | "PAWL_LOST_TURN_LIMIT" | "PAWL_WAKE_UP_GRACE_MS" | "PAWL_CONSUMER_WAIT_MS";
+
+function wholeNumber(env: Env, name: NumberSetting, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === "") return fallback;
+  if (!/^\d{1,9}$/.test(text)) throw new TypeError(`The setting ${name} must be a whole number, not "${text}".`);
+  return Number(text);
+}

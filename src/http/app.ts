@@ -1,0 +1,43 @@
+import { Hono } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { authenticate } from "./auth.ts";
+import type { HttpDeps, HttpEnv } from "./context.ts";
+import { answerError } from "./errors.ts";
+import { identify } from "./headers.ts";
+import { MethodNotAllowed, NotConfigured, RouteNotFound } from "./refusals.ts";
+import { deadLetters } from "./routes/dead-letters.ts";
+import { health } from "./routes/health.ts";
+import { runs } from "./routes/runs.ts";
+import { workflows } from "./routes/workflows.ts";
+
+/** The HTTP API. `wire` is asked once per request, before anything else; what it throws is not answered. */
+export function createApp<Bindings extends object>(
+  wire: (env: Bindings, ctx: ExecutionContext) => HttpDeps | Promise<HttpDeps>,
+) {
+  const app = new Hono<HttpEnv>();
+  app.onError(answerError);
+  app.notFound((c) => answerError(new RouteNotFound(), c));
+  app.use(identify);
+  app.use(async (c, next) => {
+    const deps = await wire(c.env as Bindings, c.executionCtx as ExecutionContext);
+    if (deps.unready !== null) throw new NotConfigured(deps.unready);
+    c.set("runtime", deps.runtime);
+    c.set("adminTokenDigest", deps.adminTokenDigest);
+    await next();
+  });
+  app.use(authenticate);
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => answerError(new MethodNotAllowed(c.req.method, methods), c),
+    }),
+  );
+  return app
+    .route("/healthz", health)
+    .route("/api/workflows", workflows)
+    .route("/api/runs", runs)
+    .route("/api/dead-letters", deadLetters);
+}
+
+/** For typed clients: `hc<Api>(url)`. */
+export type Api = ReturnType<typeof createApp>;

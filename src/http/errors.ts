@@ -1,0 +1,78 @@
+/**
+ * The one table of what can go wrong over HTTP, and the one place that answers with it.
+ *
+ * I9: a database outage is a 503 with `Retry-After`, never a 4xx; a bad request is a 4xx, never a 5xx.
+ */
+import type { Context } from "hono";
+import { routePath } from "hono/route";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { PawlError } from "../engine/errors.ts";
+import type { HttpEnv } from "./context.ts";
+import { Refusal } from "./refusals.ts";
+
+/** Every code that an answer can carry. Codes are stable; messages are for people and may change. */
+export const ERRORS = {
+  invalid_json: { status: 400, meaning: "The body is empty, cut short, not UTF-8 or not JSON." },
+  invalid_request: { status: 400, meaning: "A field, query parameter or header is unknown or wrong." },
+  invalid_cursor: { status: 400, meaning: "The cursor is not one that this list gave." },
+  too_deep: { status: 400, meaning: "The body is nested deeper than 64 levels." },
+  too_many_keys: { status: 400, meaning: "The body's values have more than 10,000 keys." },
+  unauthorized: { status: 401, meaning: "The bearer token is missing or wrong." },
+  not_found: { status: 404, meaning: "No route has this path." },
+  run_not_found: { status: 404, meaning: "There is no such run, or it belongs to somebody else." },
+  workflow_not_found: { status: 404, meaning: "No workflow of that name and version is registered." },
+  method_not_allowed: { status: 405, meaning: "The path exists for the methods in `Allow`." },
+  idempotency_conflict: { status: 409, meaning: "The key belongs to a run with another input." },
+  wrong_status: { status: 409, meaning: "The run's status does not allow this." },
+  body_too_large: { status: 413, meaning: "The body is larger than 1,000,000 bytes." },
+  unsupported_media_type: { status: 415, meaning: "The body is not plain `application/json`." },
+  invalid_input: { status: 422, meaning: "The input does not fit the workflow's schema." },
+  invalid_duration: { status: 422, meaning: "A span of time cannot be read or is out of range." },
+  unstorable_value: { status: 422, meaning: "A value cannot be stored, such as text with U+0000." },
+  duplicate_idempotency_key: { status: 422, meaning: "One batch names the same key twice." },
+  internal_error: { status: 500, meaning: "A fault of ours; the operator finds it by its request id." },
+  not_configured: { status: 503, meaning: "The deployment lacks a setting and serves nothing." },
+  store_unavailable: { status: 503, meaning: "The database does not answer; try again." },
+} as const satisfies Record<string, { status: ContentfulStatusCode; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The body of every answer that is not a success. */
+export interface ErrorAnswer {
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly requestId: string };
+}
+
+/** How long a caller should wait before it tries again, in seconds. */
+export const RETRY_AFTER = "5";
+
+/** Turns what was thrown into an answer; what the table does not know says nothing about its cause. */
+export function answerError(error: Error, c: Context<HttpEnv>): Response {
+  const code = codeOf(error);
+  const status: number = ERRORS[code].status;
+  const { requestId } = c.var;
+  if (status >= 500 && code !== "not_configured") report(error, c);
+  if (error instanceof Refusal)
+    for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
+  if (status === 503 || status === 429) c.header("Retry-After", RETRY_AFTER);
+  const message =
+    code === "internal_error"
+      ? `Something went wrong here. Quote ${requestId} to the operator.`
+      : error.message;
+  const answer: ErrorAnswer = { error: { code, message, requestId } };
+  return c.json(answer, ERRORS[code].status);
+}
+
+function codeOf(error: Error): ErrorCode {
+  return error instanceof PawlError && isErrorCode(error.code) ? error.code : "internal_error";
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+function report(error: Error, c: Context<HttpEnv>): void {
+  const runtime: HttpEnv["Variables"]["runtime"] | undefined = c.var.runtime;
+  // The wiring itself threw, so there is nobody to tell but the platform, which logs what is thrown at it.
+  if (runtime === undefined) throw error;
+  runtime.report(`answering ${c.req.method} ${routePath(c, -1)}, request ${c.var.requestId}`, error);
+}

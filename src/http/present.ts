@@ -1,0 +1,84 @@
+/** How runs and journals look as JSON: instants as ISO 8601 in UTC, the id first. */
+import type { Encoded, Json } from "../engine/codec.ts";
+import type { JournalLine } from "../engine/ports.ts";
+import type { Run, RunDetail } from "../engine/run.ts";
+
+/** A run as lists show it. */
+export function presentRun(run: Run) {
+  return {
+    id: run.runId,
+    workflow: run.workflow,
+    version: run.version,
+    status: run.status,
+    createdAt: iso(run.createdAt),
+    startedAt: isoOrNull(run.startedAt),
+    finishedAt: isoOrNull(run.finishedAt),
+    wakeAt: isoOrNull(run.wakeAt),
+    deadlineAt: isoOrNull(run.deadlineAt),
+    discardedAt: isoOrNull(run.discardedAt),
+    leaseExpiresAt: isoOrNull(run.leaseExpiresAt),
+    currentStep: run.currentStep,
+    stepsDone: run.stepsDone,
+    turn: run.turn,
+    lostTurns: run.lostTurns,
+    tags: run.tags,
+    idempotencyKey: run.idempotencyKey,
+    failure: run.failure,
+  };
+}
+
+/** A run with its payloads. `inputMeta` and `outputMeta` stand where JSON alone cannot say the value. */
+export function presentDetail(run: RunDetail) {
+  return {
+    ...presentRun(run),
+    input: run.input.json,
+    ...metaOf("inputMeta", run.input),
+    output: run.output?.json ?? null,
+    ...metaOf("outputMeta", run.output),
+  };
+}
+
+/** What a run came to, as far as it has. */
+export function presentResult(run: RunDetail) {
+  return {
+    id: run.runId,
+    status: run.status,
+    output: run.output?.json ?? null,
+    ...metaOf("outputMeta", run.output),
+    failure: run.failure,
+  };
+}
+
+/** One line of a journal. Stack traces are shown: the reader owns the code. */
+export function presentLine(line: JournalLine) {
+  return {
+    seq: line.seq,
+    kind: line.kind,
+    key: line.key,
+    outcome: line.outcome,
+    attempt: line.attempt,
+    turn: line.turn,
+    output: line.output?.json ?? null,
+    ...metaOf("outputMeta", line.output),
+    failure: line.failure,
+    startedAt: iso(line.startedAt),
+    recordedAt: iso(line.recordedAt),
+    retryAt: isoOrNull(line.retryAt),
+  };
+}
+
+/** Milliseconds since 1970 as people read them. */
+export function iso(instant: number): string {
+  return new Date(instant).toISOString();
+}
+
+/** The same for what may not have happened. */
+export function isoOrNull(instant: number | null): string | null {
+  return instant === null ? null : iso(instant);
+}
+
+function metaOf<Name extends string>(name: Name, encoded: Encoded | null): { [name in Name]?: Json } {
+  return (encoded === null || encoded.meta === null ? {} : { [name]: encoded.meta }) as {
+    [name in Name]?: Json;
+  };
+}

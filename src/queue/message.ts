@@ -1,0 +1,27 @@
+import type { RunRef } from "../engine/run.ts";
+
+/**
+ * The wake-up on the wire. It carries ids only: everything else is read from the row, so a message that is
+ * forged, stale or doubled can at most ask for a turn that is not due. `holdMs` is what a delay in whole
+ * seconds cannot say.
+ */
+export type WakeUpMessage =
+  | { readonly v: 1; readonly tenant: string; readonly runId: string; readonly holdMs?: number }
+  | { readonly v: 1; readonly sweep: true };
+
+export type WakeUp =
+  | { readonly kind: "run"; readonly ref: RunRef; readonly holdMs: number }
+  | { readonly kind: "sweep" };
+
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+/** Null for anything that is not a wake-up of this version: garbage is acknowledged, never tried again. */
+export function readMessage(body: unknown): WakeUp | null {
+  if (typeof body !== "object" || body === null) return null;
+  const { v, tenant, runId, holdMs = 0, sweep } = body as Record<string, unknown>;
+  if (v !== 1) return null;
+  if (sweep === true) return { kind: "sweep" };
+  if (typeof tenant !== "string" || tenant === "" || typeof runId !== "string" || !ULID.test(runId)) return null;
+  if (typeof holdMs !== "number" || !(holdMs >= 0 && holdMs < 1_000)) return null;
+  return { kind: "run", ref: { tenant, runId }, holdMs };
+}

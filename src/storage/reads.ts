@@ -1,0 +1,172 @@
+/** The questions behind lists and pages: keyset pages, and payloads only where one run is asked for. */
+import { and, asc, desc, eq, exists, gt, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { alias, QueryBuilder } from "drizzle-orm/pg-core";
+import type { Json } from "../engine/codec.ts";
+import type { JournalLine, Reads, RunFilter } from "../engine/ports.ts";
+import type { Run } from "../engine/run.ts";
+import type { Db, Statement } from "./db.ts";
+import { type RunDetailRow, type RunRow, toRun, toRunDetail } from "./rows.ts";
+import { journal, runs, runTags, ticks } from "./schema.ts";
+
+const r = alias(runs, "r");
+const j = alias(journal, "j");
+const build = new QueryBuilder();
+
+const ms = (column: SQL | (typeof r)[keyof typeof r], name: string) =>
+  sql<number>`pawl.ms(${column})`.as(name);
+
+const LISTED = {
+  tenant: r.tenant,
+  id: r.id,
+  workflow: r.workflow,
+  version: r.version,
+  status: r.status,
+  turn: r.turn,
+  lostTurns: r.lostTurns,
+  tags: r.tags,
+  idempotencyKey: r.idempotencyKey,
+  currentStep: r.currentStep,
+  stepsDone: r.stepsDone,
+  failure: r.failure,
+  createdAt: ms(r.createdAt, "created_at"),
+  startedAt: ms(r.startedAt, "started_at"),
+  wakeAt: ms(r.wakeAt, "wake_at"),
+  leaseExpiresAt: ms(r.leaseExpiresAt, "lease_expires_at"),
+  deadlineAt: ms(r.deadlineAt, "deadline_at"),
+  finishedAt: ms(r.finishedAt, "finished_at"),
+  discardedAt: ms(r.discardedAt, "discarded_at"),
+};
+
+const PAYLOADS = {
+  input: r.input,
+  inputMeta: r.inputMeta,
+  output: r.output,
+  outputMeta: r.outputMeta,
+  hasOutput: sql<boolean>`${r.output} is not null`.as("has_output"),
+};
+
+export function createReads(db: Db): Reads {
+  const ask = async (...queries: readonly { toSQL(): { sql: string; params: unknown[] } }[]) =>
+    db.execute(queries.map(toStatement));
+
+  const list = async (where: SQL | undefined, limit: number): Promise<Run[]> => {
+    const [rows = []] = await ask(build.select(LISTED).from(r).where(where).orderBy(desc(r.id)).limit(limit));
+    return (rows as unknown as RunRow[]).map(toRun);
+  };
+
+  return {
+    async run({ tenant, runId }) {
+      const query = build.select({ ...LISTED, ...PAYLOADS }).from(r);
+      const [rows = []] = await ask(query.where(and(eq(r.tenant, tenant), eq(r.id, runId))));
+      const [row] = rows as unknown as RunDetailRow[];
+      return row === undefined ? null : toRunDetail(row);
+    },
+
+    runs: (tenant, filter, limit, before) => list(matching(tenant, filter, before), limit),
+
+    deadLetters: (tenant, filter, limit, before) => {
+      const unseen = and(inArray(r.status, ["failed", "dead"]), isNull(r.discardedAt));
+      return list(and(matching(tenant, filter, before), unseen), limit);
+    },
+
+    async journal({ tenant, runId }, limit, after) {
+      const run = build
+        .select({ id: r.id })
+        .from(r)
+        .where(and(eq(r.tenant, tenant), eq(r.id, runId)));
+      const page = build
+        .select(LINE)
+        .from(j)
+        .where(and(eq(j.tenant, tenant), eq(j.runId, runId), gt(j.seq, after)))
+        .orderBy(asc(j.seq))
+        .limit(limit);
+      const [found = [], lines = []] = await ask(run, page);
+      return found.length === 0 ? null : (lines as unknown as LineRow[]).map(toLine);
+    },
+
+    async health() {
+      const lastTick = build.select({ at: sql`pawl.ms(max(${ticks.tickedAt}))`.as("at") }).from(ticks);
+      const [rows = []] = await db.execute([
+        toStatement(
+          build
+            .select({
+              now: sql`pawl.ms(pawl.clock())`.as("now"),
+              lastTickAt: sql`${lastTick}`.as("last_tick_at"),
+            })
+            .from(sql`(select 1) one`),
+        ),
+      ]);
+      return { now: rows[0]?.now as number, lastTickAt: (rows[0]?.last_tick_at ?? null) as number | null };
+    },
+  };
+}
+
+const LINE = {
+  seq: j.seq,
+  kind: j.kind,
+  key: j.key,
+  outcome: j.outcome,
+  attempt: j.attempt,
+  turn: j.turn,
+  output: j.output,
+  outputMeta: j.outputMeta,
+  hasOutput: sql<boolean>`${j.output} is not null`.as("has_output"),
+  failure: j.failure,
+  startedAt: ms(sql`${j.startedAt}`, "started_at"),
+  recordedAt: ms(sql`${j.recordedAt}`, "recorded_at"),
+  retryAt: ms(sql`${j.retryAt}`, "retry_at"),
+};
+
+type LineRow = Pick<JournalLine, "seq" | "kind" | "key" | "outcome" | "attempt" | "turn" | "failure"> & {
+  output: Json;
+  output_meta: Json;
+  has_output: boolean;
+  started_at: number;
+  recorded_at: number;
+  retry_at: number | null;
+};
+
+function toLine(row: LineRow): JournalLine {
+  return {
+    seq: row.seq,
+    kind: row.kind,
+    key: row.key,
+    outcome: row.outcome,
+    attempt: row.attempt,
+    turn: row.turn,
+    output: row.has_output ? { json: row.output, meta: row.output_meta } : null,
+    failure: row.failure,
+    startedAt: row.started_at,
+    recordedAt: row.recorded_at,
+    retryAt: row.retry_at,
+  };
+}
+
+function matching(tenant: string, filter: RunFilter, before: string | null): SQL | undefined {
+  const { workflow, statuses, tag, createdAfter, createdBefore, input } = filter;
+  const at = (time: number) => sql`to_timestamp(${time}::float8 / 1000)`;
+  const tagged = build
+    .select({ one: sql`1` })
+    .from(runTags)
+    .where(and(eq(runTags.tenant, r.tenant), eq(runTags.runId, r.id), eq(runTags.tag, tag ?? "")));
+  return and(
+    eq(r.tenant, tenant),
+    before === null ? undefined : lt(r.id, before),
+    workflow === undefined ? undefined : eq(r.workflow, workflow),
+    statuses === undefined ? undefined : inArray(r.status, [...statuses]),
+    tag === undefined ? undefined : exists(tagged),
+    createdAfter === undefined ? undefined : gte(r.createdAt, at(createdAfter)),
+    createdBefore === undefined ? undefined : lt(r.createdAt, at(createdBefore)),
+    input === undefined ? undefined : sql`${r.input} #>> ${textArray(input.path)}::text[] = ${input.value}`,
+  );
+}
+
+/** An array literal, so that the path is one bound parameter. */
+function textArray(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replace(/[\\"]/g, "\\$&")}"`).join(",")}}`;
+}
+
+function toStatement(query: { toSQL(): { sql: string; params: unknown[] } }): Statement {
+  const { sql: text, params } = query.toSQL();
+  return { text, params };
+}

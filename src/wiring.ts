@@ -1,0 +1,94 @@
+/** Builds everything from the environment. The only file that sees every folder. */
+import { monotonicFactory } from "ulid";
+import { sweep, tick } from "./cron/tick.ts";
+import { type Env, readSettings, whatIsMissing } from "./env.ts";
+import type { Decision } from "./engine/decide.ts";
+import type { Clock } from "./engine/ports.ts";
+import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
+import { consumeWakeUps } from "./queue/consumer.ts";
+import { createWakeUps } from "./queue/producer.ts";
+import type { Loopback } from "./runtime/dispatch-turns.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
+import { connect } from "./storage/db.ts";
+import { createReads } from "./storage/reads.ts";
+import { createStore } from "./storage/store.ts";
+import { observed, report } from "./telemetry.ts";
+
+const newRunId = monotonicFactory();
+
+const clock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      // Longer than a timer can count (2^31 - 1 ms) is longer than any invocation lives.
+      const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1));
+      signal?.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    }),
+  rest: {
+    // A message is a task of its own, after all microtasks; a timer would round up to a millisecond.
+    settled: () =>
+      new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => {
+          port1.close();
+          resolve();
+        };
+        port2.postMessage(null);
+      }),
+    grace: () => new Promise((resolve) => setTimeout(resolve, 20)),
+  },
+};
+
+/** The worker's handlers for these workflows; `takeTurn` is what the `Turn` entrypoint answers with. */
+export function createWorker(workflows: readonly AnyWorkflow[]) {
+  const registry = new Registry(workflows);
+  return {
+    async queue(batch: MessageBatch<unknown>, env: Env, ctx: ExecutionContext): Promise<void> {
+      const runtime = buildRuntime(env, registry);
+      await consumeWakeUps(
+        {
+          runtime,
+          loopback: loopback(ctx),
+          waitMs: readSettings(env).consumerWaitMs,
+          waitUntil: (work) => ctx.waitUntil(work),
+          sweep: () => sweep(runtime),
+        },
+        batch,
+      );
+    },
+    async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
+      await tick(buildRuntime(env, registry));
+    },
+    takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null> {
+      return takeTurn(buildRuntime(env, registry), turn);
+    },
+  };
+}
+
+/** A call to the `Turn` entrypoint of this very worker: an invocation of its own for every turn. */
+function loopback(ctx: ExecutionContext): Loopback {
+  const { Turn } = (ctx as unknown as { exports: { Turn: { take: Loopback } } }).exports;
+  return (turn) => Turn.take(turn);
+}
+
+/** A runtime for one invocation. */
+function buildRuntime(env: Env, registry: Registry): Runtime {
+  const missing = whatIsMissing(env);
+  if (missing !== null) throw new Error(missing);
+  const db = connect(env.DATABASE_URL ?? "", env.NEON_LOCAL);
+  return {
+    store: observed("store", createStore(db)),
+    reads: observed("reads", createReads(db)),
+    wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
+    clock,
+    registry,
+    settings: readSettings(env),
+    newRunId: () => newRunId(),
+    report,
+  };
+}

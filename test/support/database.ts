@@ -1,0 +1,67 @@
+import pg from "pg";
+import { inject } from "vitest";
+import type { Reads, Store } from "../../src/engine/ports.ts";
+import { connect, type Db } from "../../src/storage/db.ts";
+import { createReads } from "../../src/storage/reads.ts";
+import { createStore } from "../../src/storage/store.ts";
+import { TEMPLATE } from "./global-setup.ts";
+
+/** A migrated database of its own, reached both directly and as the worker does. */
+export interface TestDatabase {
+  readonly url: string;
+  readonly gateway: string;
+  readonly pool: pg.Pool;
+  readonly db: Db;
+  readonly store: Store;
+  readonly reads: Reads;
+  /** Moves the one clock; every session sees it at once. */
+  moveClock(ms: number): Promise<void>;
+  /** Rows of a statement, for looking at what was written. */
+  rows<T = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<T[]>;
+  drop(): Promise<void>;
+}
+
+let made = 0;
+
+export async function createDatabase(): Promise<TestDatabase> {
+  const admin = inject("postgresUrl");
+  const name = `pawl_${process.pid}_${++made}`;
+  await onServer(admin, `create database ${name} template ${TEMPLATE}`);
+  const url = new URL(admin);
+  url.pathname = `/${name}`;
+  const pool = new pg.Pool({ connectionString: url.href, max: 8 });
+  // Tests cut connections on purpose; an idle one that breaks is no news.
+  pool.on("error", () => {});
+  const db = connect(url.href, inject("gateway"));
+  let offset = 0;
+  return {
+    url: url.href,
+    gateway: inject("gateway"),
+    pool,
+    db,
+    store: createStore(db),
+    reads: createReads(db),
+    async moveClock(ms) {
+      offset += ms;
+      await pool.query(`create or replace function pawl.clock() returns timestamptz language sql volatile as
+        $$ select clock_timestamp() + ${Math.round(offset)} * interval '1 ms' $$`);
+    },
+    async rows<T>(text: string, params: readonly unknown[] = []) {
+      return (await pool.query(text, [...params])).rows as T[];
+    },
+    async drop() {
+      await pool.end();
+      await onServer(admin, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+async function onServer(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
