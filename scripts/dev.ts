@@ -17,7 +17,7 @@ import { adminToken, writeEnvFile } from "./dev/secrets.ts";
 import { endOnSignals } from "./dev/signals.ts";
 import { startTicker } from "./dev/ticker.ts";
 import { welcome } from "./dev/welcome.ts";
-import { startWorker } from "./dev/worker.ts";
+import { Worker } from "./dev/worker.ts";
 import { startGateway } from "./gateway.ts";
 import { migrate } from "./migrate.ts";
 import { startPostgres } from "./postgres.ts";
@@ -49,7 +49,7 @@ async function start(options: DevOptions): Promise<void> {
     PAWL_CONSUMER_WAIT_MS: "0",
     ...(gateway && { NEON_LOCAL: gateway.host }),
   });
-  const worker = parts.add(startWorker({ project, stateDir, port, envFile, onExit: crash }));
+  const worker = parts.add(new Worker({ project, stateDir, port, envFile, onExit: crash }));
   parts.add(startTicker(worker.url, crash));
   await worker.ready();
   console.log(welcome({ url: worker.url, token, stateDir, seconds: process.uptime() }));

@@ -1,5 +1,5 @@
-import type { Settings } from "./runtime/runtime.ts";
 import type { WakeUpMessage } from "./queue/message.ts";
+import type { Settings } from "./runtime/runtime.ts";
 
 /** Bindings and settings of the deployment: `wrangler.toml`, its secrets, and in development `npm run dev`. */
 export interface Env {
@@ -21,7 +21,8 @@ const TOKEN_LENGTH = 16;
 
 /** What is missing before this deployment can serve, as a sentence; null when nothing is. */
 export function whatIsMissing(env: Env): string | null {
-  if (!env.DATABASE_URL) return "The secret DATABASE_URL is not set: run `npx wrangler secret put DATABASE_URL`.";
+  if (!env.DATABASE_URL)
+    return "The secret DATABASE_URL is not set: run `npx wrangler secret put DATABASE_URL`.";
   if (!env.PAWL_ADMIN_TOKEN) {
     return "The secret PAWL_ADMIN_TOKEN is not set: run `npx wrangler secret put PAWL_ADMIN_TOKEN`.";
   }
@@ -44,11 +45,16 @@ export function readSettings(env: Env): Settings & { readonly consumerWaitMs: nu
   };
 }
 
-type NumberSetting = "PAWL_LEASE_MS" | "PAWL_LOST_TURN_LIMIT" | "PAWL_WAKE_UP_GRACE_MS" | "PAWL_CONSUMER_WAIT_MS";
+type NumberSetting =
+  | "PAWL_LEASE_MS"
+  | "PAWL_LOST_TURN_LIMIT"
+  | "PAWL_WAKE_UP_GRACE_MS"
+  | "PAWL_CONSUMER_WAIT_MS";
 
 function wholeNumber(env: Env, name: NumberSetting, fallback: number): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new TypeError(`The setting ${name} must be a whole number, not "${text}".`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new TypeError(`The setting ${name} must be a whole number, not "${text}".`);
   return Number(text);
 }

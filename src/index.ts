@@ -15,6 +15,7 @@ export class Turn extends WorkerEntrypoint<Env> {
 }
 
 export default {
+  fetch: worker.fetch,
   queue: worker.queue,
   scheduled: worker.scheduled,
 } satisfies ExportedHandler<Env>;

@@ -1,10 +1,12 @@
 /** Builds everything from the environment. The only file that sees every folder. */
 import { monotonicFactory } from "ulid";
 import { sweep, tick } from "./cron/tick.ts";
-import { type Env, readSettings, whatIsMissing } from "./env.ts";
 import type { Decision } from "./engine/decide.ts";
 import type { Clock } from "./engine/ports.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
+import { type Env, readSettings, whatIsMissing } from "./env.ts";
+import { createApp } from "./http/app.ts";
+import { digestToken } from "./http/auth.ts";
 import { consumeWakeUps } from "./queue/consumer.ts";
 import { createWakeUps } from "./queue/producer.ts";
 import type { Loopback } from "./runtime/dispatch-turns.ts";
@@ -47,7 +49,14 @@ const clock: Clock = {
 /** The worker's handlers for these workflows; `takeTurn` is what the `Turn` entrypoint answers with. */
 export function createWorker(workflows: readonly AnyWorkflow[]) {
   const registry = new Registry(workflows);
+  const app = createApp<Env>(async (env) => {
+    const unready = whatIsMissing(env);
+    if (unready !== null) return { unready };
+    const adminTokenDigest = await digestToken(env.PAWL_ADMIN_TOKEN ?? "");
+    return { unready, runtime: buildRuntime(env, registry), adminTokenDigest };
+  });
   return {
+    fetch: (request: Request, env: Env, ctx: ExecutionContext) => app.fetch(request, env, ctx),
     async queue(batch: MessageBatch<unknown>, env: Env, ctx: ExecutionContext): Promise<void> {
       const runtime = buildRuntime(env, registry);
       await consumeWakeUps(

@@ -1,3 +1,4 @@
+import { commandOf, parentOf } from "../support/processes.ts";
 import type { Parts } from "./parts.ts";
 
 /** A signal is the wish to stop: exit code 0. A second one will not wait; the watchdog does the rest. */
@@ -13,10 +14,12 @@ export function endOnSignals(parts: Parts): void {
   if (process.env.npm_lifecycle_event !== undefined) endWithParent(parts);
 }
 
-/** npm passes signals on, but when it is killed itself nobody tells us. */
+/** npm passes signals on, but when it is killed itself nobody tells us. It runs scripts through a shell. */
 function endWithParent(parts: Parts): void {
-  const parent = process.ppid;
+  const shell = process.ppid;
+  const npm = commandOf(shell)?.includes("sh\0-c") ? parentOf(shell) : undefined;
   setInterval(() => {
-    if (process.ppid !== parent) void parts.end(0);
+    const orphaned = process.ppid !== shell || (npm !== undefined && parentOf(shell) !== npm);
+    if (orphaned) void parts.end(0);
   }, 1_000).unref();
 }

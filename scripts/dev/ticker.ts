@@ -3,8 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const interval = 2_000;
 const retryInterval = 200;
-/** A worker that reloads is away for a moment; one that died never comes back. */
-const patience = 10_000;
+/** A tick that found much to do may take its time. */
+const tickPatience = 30_000;
+/** A worker that reloads or restarts is away for a moment. */
+const patience = 60_000;
 
 export function startTicker(
   workerUrl: string,
@@ -34,7 +36,9 @@ export function startTicker(
 
 async function tick(url: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal });
+    const response = await fetch(url, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(tickPatience)]),
+    });
     await response.arrayBuffer();
     return true;
   } catch {

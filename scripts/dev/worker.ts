@@ -1,11 +1,10 @@
 /** `wrangler dev` as a child without a terminal: silent until the worker answers, then passed on. */
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { signalGroup, spawnGuarded } from "../support/guard.ts";
+import { spawnGuarded, stopGroup } from "../support/guard.ts";
+import { Output } from "./output.ts";
 
 export interface WorkerOptions {
   readonly project: string;
@@ -15,19 +14,82 @@ export interface WorkerOptions {
   readonly onExit: (reason: string) => void;
 }
 
-export interface RunningWorker {
+const readyPatience = 60_000;
+const mendPatience = 3_000;
+
+export class Worker {
   readonly url: string;
+  readonly #options: WorkerOptions;
+  readonly #output = new Output((line) => {
+    if (line.includes("runtime crashed unexpectedly")) void this.#mend();
+  });
+  #child: ChildProcess;
+  #stopping = false;
+  #mending = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.url = `http://127.0.0.1:${options.port}`;
+    this.#child = this.#launch();
+  }
+
   /** Resolves when it answers at /healthz. */
-  ready(): Promise<void>;
-  stop(): Promise<void>;
+  async ready(): Promise<void> {
+    const last = await this.#health(readyPatience);
+    if (last === "200") return this.#output.drop();
+    this.#output.pass();
+    throw new Error(`the worker is not healthy after ${readyPatience / 1000} s: GET /healthz gives ${last}`);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await stopGroup(this.#child, "SIGTERM");
+  }
+
+  #launch(): ChildProcess {
+    const { project, stateDir, onExit } = this.#options;
+    const child = spawnGuarded(process.execPath, wranglerArguments(this.#options), {
+      cwd: project,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...quietly(stateDir) },
+      lastSignal: "SIGTERM",
+    });
+    this.#output.read(child.stdout, child.stderr);
+    child.once("exit", (code, signal) => {
+      if (this.#stopping || this.#mending) return;
+      this.#output.pass();
+      onExit(`the worker (wrangler dev) ended by itself (${signal ?? `exit code ${code}`})`);
+    });
+    return child;
+  }
+
+  /** Wrangler brings a crashed workerd back, but when it was the one that proxies, nothing answers again. */
+  async #mend(): Promise<void> {
+    if (this.#stopping || this.#mending) return;
+    this.#mending = true;
+    if ((await this.#health(mendPatience)) !== "200" && !this.#stopping) {
+      await stopGroup(this.#child, "SIGTERM");
+      this.#output.hold();
+      if (!this.#stopping) this.#child = this.#launch();
+      this.#mending = false;
+      await this.ready().catch(({ message }: Error) => this.#options.onExit(message));
+    }
+    this.#mending = false;
+  }
+
+  async #health(patience: number): Promise<string> {
+    let last = "no answer";
+    for (const deadline = Date.now() + patience; Date.now() < deadline && !this.#stopping; await sleep(100)) {
+      last = await ask(`${this.url}/healthz`, Math.min(patience, 5_000));
+      if (last === "200") break;
+    }
+    return last;
+  }
 }
 
-const readyPatience = 60_000;
-
-export function startWorker({ project, stateDir, port, envFile, onExit }: WorkerOptions): RunningWorker {
-  const url = `http://127.0.0.1:${port}`;
+function wranglerArguments({ project, stateDir, port, envFile }: WorkerOptions): string[] {
   const ownVariables = join(project, ".dev.vars");
-  const args = [
+  return [
     join(project, "node_modules/wrangler/bin/wrangler.js"),
     "dev",
     ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
@@ -36,44 +98,6 @@ export function startWorker({ project, stateDir, port, envFile, onExit }: Worker
     ...(existsSync(ownVariables) ? ["--env-file", ownVariables] : []),
     ...["--env-file", envFile, "--show-interactive-dev-session=false", "--log-level=log"],
   ];
-  const child = spawnGuarded(process.execPath, args, {
-    cwd: project,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...quietly(stateDir) },
-    lastSignal: "SIGTERM",
-  });
-  const held = holdOutput(child.stdout, child.stderr);
-  let stopping = false;
-  child.once("exit", (code, signal) => {
-    if (stopping) return;
-    held.pass();
-    onExit(`the worker (wrangler dev) ended by itself (${signal ?? `exit code ${code}`})`);
-  });
-
-  return {
-    url,
-    async ready() {
-      let last = "no answer";
-      for (const deadline = Date.now() + readyPatience; Date.now() < deadline; await sleep(50)) {
-        last = await ask(`${url}/healthz`);
-        if (last === "200") return held.drop();
-      }
-      held.pass();
-      throw new Error(
-        `the worker is not healthy after ${readyPatience / 1000} s: GET /healthz gives ${last}`,
-      );
-    },
-    async stop() {
-      stopping = true;
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, "exit");
-      signalGroup(child.pid, "SIGTERM");
-      await ended;
-      // The first process of the group ends at once; the others may want a moment, workerd to drain.
-      await sleep(250);
-      signalGroup(child.pid, "SIGKILL");
-    },
-  };
 }
 
 /** No telemetry, nothing outside the state folder, no look-up of where on earth this machine is. */
@@ -88,32 +112,9 @@ function quietly(stateDir: string): Record<string, string> {
   };
 }
 
-/** Keeps the lines back until told what to do with them: a failure shows them, a good start does not. */
-function holdOutput(...streams: (Readable | null)[]) {
-  let lines: string[] | undefined = [];
-  const drop = () => {
-    lines = undefined;
-  };
-  const pass = () => {
-    for (const line of lines ?? []) process.stderr.write(`${line}\n`);
-    drop();
-  };
-  for (const stream of streams) {
-    if (stream === null) continue;
-    createInterface({ input: stream }).on("line", (line) => {
-      if (line.includes("GET /healthz")) return;
-      if (lines === undefined) process.stdout.write(`${line}\n`);
-      else lines.push(line);
-      // What does not build is better seen now than after a minute.
-      if (line.includes("[ERROR]")) pass();
-    });
-  }
-  return { drop, pass };
-}
-
-async function ask(url: string): Promise<string> {
+async function ask(url: string, patience: number): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(patience) });
     return response.ok ? "200" : `${response.status} ${(await response.text()).slice(0, 500)}`;
   } catch {
     return "no answer";

@@ -1,6 +1,8 @@
 /** Spawns processes that cannot outlive this one: each in its own group, each known to the watchdog. */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Without a signal: forget the process. */
 export interface WatchdogMessage {
@@ -13,6 +15,8 @@ export interface GuardedOptions extends SpawnOptions {
   readonly lastSignal: NodeJS.Signals;
 }
 
+/** How long the rest of a group has to clean up after its first process. */
+const grace = 300;
 let watchdog: ChildProcess | undefined;
 
 export function spawnGuarded(
@@ -26,9 +30,22 @@ export function spawnGuarded(
   const pid = child.pid;
   if (pid !== undefined) {
     tellWatchdog({ pid, signal: lastSignal });
-    child.once("exit", () => tellWatchdog({ pid }));
+    child.once("exit", () => setTimeout(() => bury(pid), grace).unref());
   }
   return child;
+}
+
+/** Resolves when nothing of the group is left. */
+export async function stopGroup(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined) return;
+  if (child.exitCode === null && child.signalCode === null) {
+    const ended = once(child, "exit");
+    signalGroup(pid, signal);
+    await ended;
+  }
+  await sleep(grace);
+  bury(pid);
 }
 
 /** False when no process of the group is left. */
@@ -39,6 +56,11 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   } catch {
     return false;
   }
+}
+
+function bury(pid: number): void {
+  signalGroup(pid, "SIGKILL");
+  tellWatchdog({ pid });
 }
 
 function tellWatchdog(message?: WatchdogMessage): void {

@@ -1,5 +1,5 @@
-import { reclaimLeases, wakeDueRuns } from "../runtime/sweep.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { reclaimLeases, wakeDueRuns } from "../runtime/sweep.ts";
 
 const SWEEPS = { "reclaim leases": reclaimLeases, "wake due runs": wakeDueRuns } as const;
 
@@ -19,7 +19,9 @@ export async function sweep(runtime: Runtime): Promise<void> {
     }),
   );
   if (more.includes(true)) {
-    await runtime.wakeUps.sweepAgain().catch((error: unknown) => runtime.report("asking for another sweep", error));
+    await runtime.wakeUps
+      .sweepAgain()
+      .catch((error: unknown) => runtime.report("asking for another sweep", error));
   }
 }
 

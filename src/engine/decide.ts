@@ -62,7 +62,12 @@ export function decideFailed(run: Turn, error: Error, entries: readonly NewEntry
 function finish(run: Turn, output: unknown, entries: readonly NewEntry[]): Decision {
   try {
     const encoded = output === undefined ? null : encode(output, `The output of workflow "${run.workflow}"`);
-    return { ...blank(run, entries), status: "completed", output: encoded, endedTimers: run.timers.map((timer) => timer.key) };
+    return {
+      ...blank(run, entries),
+      status: "completed",
+      output: encoded,
+      endedTimers: run.timers.map((timer) => timer.key),
+    };
   } catch (error) {
     return { ...blank(run, entries), status: "failed", failure: toFailure(error) };
   }
@@ -86,8 +91,17 @@ function park(run: Turn, edges: readonly Edge[], entries: readonly NewEntry[]): 
 /** What every decision starts from. Timers of failed and dead runs stay: a revived run must not sleep again from the start. */
 function blank(run: Turn, entries: readonly NewEntry[]): Omit<Decision, "status"> {
   const { tenant, runId, turn, deliveries } = run;
-  const endedTimers = entries.flatMap((entry) => (entry.kind === "sleep" && entry.key !== null ? [entry.key] : []));
-  const nothing = { wakeAt: null, wakeInMs: null, timers: [], currentStep: null, output: null, failure: null };
+  const endedTimers = entries.flatMap((entry) =>
+    entry.kind === "sleep" && entry.key !== null ? [entry.key] : [],
+  );
+  const nothing = {
+    wakeAt: null,
+    wakeInMs: null,
+    timers: [],
+    currentStep: null,
+    output: null,
+    failure: null,
+  };
   return { tenant, runId, turn, deliveries, entries, endedTimers, ...nothing };
 }
 

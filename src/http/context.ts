@@ -1,8 +1,4 @@
-import type { Context } from "hono";
-import { RunNotFound } from "../engine/errors.ts";
-import type { RunRef } from "../engine/run.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { isUlid } from "./cursor.ts";
 
 /** What the wiring hands over for one request; `unready` says why this deployment must not serve. */
 export type HttpDeps =
@@ -27,11 +23,4 @@ export interface HttpEnv {
     adminTokenDigest: Uint8Array;
     principal: Principal;
   };
-}
-
-/** The run that the route's `:id` names; throws `RunNotFound` without a question when no run can have that id. */
-export function refOf(c: Context<HttpEnv>): RunRef {
-  const runId = c.req.param("id") ?? "";
-  if (!isUlid(runId)) throw new RunNotFound(runId);
-  return { tenant: c.var.principal.tenant, runId };
 }

@@ -33,7 +33,8 @@ export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unk
       refs.push(wakeUp.ref);
       continue;
     }
-    if (wakeUp === null) deps.runtime.report("reading a wake-up", new TypeError("The message is not a wake-up."));
+    if (wakeUp === null)
+      deps.runtime.report("reading a wake-up", new TypeError("The message is not a wake-up."));
     else if (wakeUp.kind === "run") held.set(wakeUp.holdMs, [...(held.get(wakeUp.holdMs) ?? []), wakeUp.ref]);
     else sweeps += 1;
     message.ack();
@@ -62,7 +63,11 @@ async function dispatchAndSettle(
 }
 
 /** A run due within a second is waited for here: the queue counts delays in whole seconds. */
-async function holdAndDispatch({ runtime, loopback }: ConsumerDeps, ms: number, refs: readonly RunRef[]): Promise<void> {
+async function holdAndDispatch(
+  { runtime, loopback }: ConsumerDeps,
+  ms: number,
+  refs: readonly RunRef[],
+): Promise<void> {
   await runtime.clock.sleep(ms);
   try {
     await (await dispatchTurns(runtime, loopback, refs)).done;

@@ -21,7 +21,8 @@ export function readMessage(body: unknown): WakeUp | null {
   const { v, tenant, runId, holdMs = 0, sweep } = body as Record<string, unknown>;
   if (v !== 1) return null;
   if (sweep === true) return { kind: "sweep" };
-  if (typeof tenant !== "string" || tenant === "" || typeof runId !== "string" || !ULID.test(runId)) return null;
+  if (typeof tenant !== "string" || tenant === "" || typeof runId !== "string" || !ULID.test(runId))
+    return null;
   if (typeof holdMs !== "number" || !(holdMs >= 0 && holdMs < 1_000)) return null;
   return { kind: "run", ref: { tenant, runId }, holdMs };
 }

@@ -17,7 +17,12 @@ export function createWakeUps(queue: Queue<WakeUpMessage>): WakeUps {
         .map(({ tenant, runId, wakeInMs }): MessageSendRequest<WakeUpMessage> => {
           const delaySeconds = Math.floor(wakeInMs / 1_000);
           const holdMs = Math.ceil(wakeInMs - delaySeconds * 1_000);
-          const body: WakeUpMessage = { v: 1, tenant, runId, ...(holdMs > 0 ? { holdMs: Math.min(holdMs, 999) } : {}) };
+          const body: WakeUpMessage = {
+            v: 1,
+            tenant,
+            runId,
+            ...(holdMs > 0 ? { holdMs: Math.min(holdMs, 999) } : {}),
+          };
           return { body, contentType: "json", ...(delaySeconds > 0 ? { delaySeconds } : {}) };
         });
       for (let i = 0; i < messages.length; i += BATCH) await queue.sendBatch(messages.slice(i, i + BATCH));

@@ -1,6 +1,7 @@
 /** Once for all tests: a Postgres, a migrated database to copy, and the gateway before it. */
-import type { TestProject } from "vitest/node";
+
 import pg from "pg";
+import type { TestProject } from "vitest/node";
 import { startGateway } from "../../scripts/gateway.ts";
 import { migrate } from "../../scripts/migrate.ts";
 import { throwawayPostgres } from "./postgres.ts";

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { commandOf } from "../../scripts/support/processes.ts";
+import { readdirSync } from "node:fs";
+import { commandOf, parentOf } from "../../scripts/support/processes.ts";
 
 /** An ended process that nobody has collected yet counts as ended. */
 export function isRunning(pid: number): boolean {
@@ -13,7 +14,25 @@ export function childrenOf(parent: number, word: string): number[] {
     .map(({ pid }) => pid);
 }
 
+/** Children, their children and so on. */
+export function descendantsOf(ancestor: number): number[] {
+  const all = listProcesses();
+  const found = [ancestor];
+  for (const parent of found)
+    found.push(...all.filter((process) => process.parent === parent).map(({ pid }) => pid));
+  return found.slice(1);
+}
+
+/** From /proc where there is one: small images have no `ps`. */
 export function listProcesses(): { pid: number; parent: number; command: string }[] {
+  if (process.platform === "linux") {
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).map((pid) => ({
+      pid,
+      parent: parentOf(pid) ?? 0,
+      command: (commandOf(pid) ?? "").replaceAll("\0", " "),
+    }));
+  }
   const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).split("\n");
   return lines.flatMap((line) => {
     const found = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line);

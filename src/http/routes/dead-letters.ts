@@ -2,11 +2,11 @@ import { Hono } from "hono";
 import { discardRun } from "../../runtime/discard-run.ts";
 import { reviveRun } from "../../runtime/revive-run.ts";
 import { noBody } from "../body.ts";
-import { type HttpEnv, refOf } from "../context.ts";
+import type { HttpEnv } from "../context.ts";
 import { pageOf } from "../cursor.ts";
+import { findRun, refOf } from "../find-run.ts";
 import { presentDetail, presentRun } from "../present.ts";
 import { listQuery } from "../query.ts";
-import { findRun } from "./runs.ts";
 
 /** Runs that a person must look at, failed and dead, and what that person can do. */
 export const deadLetters = new Hono<HttpEnv>()

@@ -1,11 +1,12 @@
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { RunNotFound } from "../../engine/errors.ts";
-import { isFinal, type RunDetail } from "../../engine/run.ts";
+import { isFinal } from "../../engine/run.ts";
 import { awaitResult } from "../../runtime/await-result.ts";
 import { cancelRun } from "../../runtime/cancel-run.ts";
 import { noBody } from "../body.ts";
-import { type HttpEnv, refOf } from "../context.ts";
+import type { HttpEnv } from "../context.ts";
 import { pageOf } from "../cursor.ts";
+import { findRun, refOf } from "../find-run.ts";
 import { presentDetail, presentLine, presentResult, presentRun } from "../present.ts";
 import { journalQuery, listQuery, resultQuery } from "../query.ts";
 
@@ -36,11 +37,3 @@ export const runs = new Hono<HttpEnv>()
     await cancelRun(c.var.runtime, refOf(c));
     return c.json(presentDetail(await findRun(c)));
   });
-
-/** The run of the route as it is now. Throws `RunNotFound`. */
-export async function findRun(c: Context<HttpEnv>): Promise<RunDetail> {
-  const ref = refOf(c);
-  const run = await c.var.runtime.reads.run(ref);
-  if (run === null) throw new RunNotFound(ref.runId);
-  return run;
-}

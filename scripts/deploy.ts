@@ -1,0 +1,19 @@
+/**
+ * `npm run deploy`: migrations first, for the new code needs them and the old code bears them, then the
+ * worker. What follows `--` goes to `wrangler deploy`.
+ */
+import { migrate } from "./migrate.ts";
+import { runCommand } from "./support/command.ts";
+import { runWrangler } from "./support/wrangler.ts";
+
+await runCommand(async () => {
+  const url = process.env.DATABASE_URL;
+  if (!url) {
+    throw new Error(
+      "set DATABASE_URL to the production database: DATABASE_URL=postgres://… npm run deploy applies the migrations before it deploys",
+    );
+  }
+  const names = await migrate(url);
+  console.log(names.length === 0 ? "no migration to apply" : `applied ${names.join(", ")}`);
+  await runWrangler(["deploy", ...process.argv.slice(2)]);
+});

@@ -1,0 +1,179 @@
+/** An app over a runtime of memory: what these tests ask is what HTTP does, not what storage does. */
+import * as z from "zod";
+import type { Encoded } from "../../src/engine/codec.ts";
+import type { JournalLine, NewRun, Reads, StartedRun, Store } from "../../src/engine/ports.ts";
+import type { RunDetail } from "../../src/engine/run.ts";
+import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
+import { createApp } from "../../src/http/app.ts";
+import { digestToken } from "../../src/http/auth.ts";
+import type { HttpDeps } from "../../src/http/context.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+
+export const TOKEN = "a-token-of-the-tests-0123456789";
+export const RUN_ID = "01K7Z3QX5V8M2N4P6R8T0W1Y3A";
+export const NOW = Date.parse("2026-01-31T12:00:00.000Z");
+
+export const greet = defineWorkflow(
+  { name: "greet", version: 2, input: z.object({ name: z.string().min(1) }) },
+  async ({ input }) => `Hello ${input.name}`,
+);
+/** Takes anything at all. */
+export const echo = defineWorkflow({ name: "echo" }, async ({ input }) => input);
+
+/** A run that is over, with the given fields instead. */
+export function runWith(fields: Partial<RunDetail> = {}): RunDetail {
+  return {
+    tenant: "default",
+    runId: RUN_ID,
+    workflow: "echo",
+    version: 1,
+    status: "completed",
+    turn: 3,
+    lostTurns: 0,
+    tags: ["vip"],
+    idempotencyKey: null,
+    currentStep: null,
+    stepsDone: 2,
+    createdAt: NOW,
+    startedAt: NOW + 5,
+    wakeAt: null,
+    leaseExpiresAt: null,
+    deadlineAt: null,
+    finishedAt: NOW + 1_000,
+    discardedAt: null,
+    failure: null,
+    input: plain({ n: 1 }),
+    output: plain("done"),
+    ...fields,
+  };
+}
+
+export function lineWith(fields: Partial<JournalLine> = {}): JournalLine {
+  return {
+    seq: 1,
+    kind: "step",
+    key: "charge card",
+    outcome: "completed",
+    attempt: 1,
+    turn: 1,
+    output: plain({ id: 7 }),
+    failure: null,
+    startedAt: NOW,
+    recordedAt: NOW + 20,
+    retryAt: null,
+    ...fields,
+  };
+}
+
+export function plain(json: Encoded["json"]): Encoded {
+  return { json, meta: null };
+}
+
+export interface Ports {
+  store?: Partial<Store>;
+  reads?: Partial<Reads>;
+}
+
+/** An app whose ports are the given ones, with a request helper that presents the token. */
+export async function appWith({ store = {}, reads = {} }: Ports = {}) {
+  const reported: { what: string; error: unknown }[] = [];
+  let clock = NOW;
+  let ids = 0;
+  const runtime: Runtime = {
+    store: only("store", { startRuns: async (_tenant, runs) => runs.map(started), ...store }),
+    reads: only("reads", { run: async () => runWith(), ...reads }),
+    wakeUps: { send: async () => {}, sweepAgain: async () => {} },
+    clock: {
+      now: () => clock,
+      sleep: async (ms) => {
+        clock += ms;
+      },
+      rest: async () => {},
+    },
+    registry: new Registry([greet, echo]),
+    settings: { leaseMs: 1, lostTurnLimit: 1, wakeUpGraceMs: 1, sweepHorizonMs: 1, sweepLimit: 1 },
+    newRunId: () => `01K7Z3QX5V8M2N4P6R8T0W${String(++ids).padStart(4, "0")}`,
+    report: (what, error) => reported.push({ what, error }),
+  };
+  const adminTokenDigest = await digestToken(TOKEN);
+  return { ...serve({ unready: null, runtime, adminTokenDigest }), reported };
+}
+
+/** The app over whatever the wiring gave. */
+export function serve(deps: HttpDeps) {
+  const app = createApp(() => deps);
+  const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
+  /** Without the token, exactly as given. */
+  const raw = async (path: string, init: RequestInit = {}) => app.request(path, init, {}, context);
+  const call = (path: string, init: RequestInit = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${TOKEN}`);
+    return raw(path, { ...init, headers });
+  };
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    call(path, {
+      method: "POST",
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      headers: { "content-type": "application/json", ...headers },
+    });
+  return { app, raw, call, post };
+}
+
+/** The answer a storage gives that has never seen the key. */
+export function started(run: NewRun): StartedRun {
+  const { id: runId, workflow, version, tags, idempotencyKey } = run;
+  return {
+    run: runWith({ runId, workflow, version, tags, idempotencyKey, status: "ready", finishedAt: null }),
+    created: true,
+    sameInput: true,
+    wakeInMs: 0,
+  };
+}
+
+/** The code of an answer that must be an error of the documented shape. */
+export async function errorOf(
+  response: Response,
+): Promise<{ status: number; code: string; message: string }> {
+  const body = (await response.json()) as { error: { code: string; message: string; requestId: string } };
+  if (Object.keys(body).join() !== "error" || Object.keys(body.error).join() !== "code,message,requestId") {
+    throw new Error(`not the shape of an error: ${JSON.stringify(body)}`);
+  }
+  return { status: response.status, code: body.error.code, message: body.error.message };
+}
+
+/** One valid request for each route: the matrices below run over all of them. */
+export const SAMPLES: Readonly<Record<string, { path: string; body?: unknown }>> = {
+  "GET /healthz": { path: "/healthz" },
+  "GET /api/workflows": { path: "/api/workflows" },
+  "POST /api/workflows/:name/runs": { path: "/api/workflows/echo/runs", body: { input: 1 } },
+  "POST /api/workflows/:name/:verb{runs:batch}": {
+    path: "/api/workflows/echo/runs:batch",
+    body: { runs: [{ input: 1 }] },
+  },
+  "GET /api/runs": { path: "/api/runs" },
+  "GET /api/runs/:id": { path: `/api/runs/${RUN_ID}` },
+  "GET /api/runs/:id/journal": { path: `/api/runs/${RUN_ID}/journal` },
+  "GET /api/runs/:id/result": { path: `/api/runs/${RUN_ID}/result` },
+  "POST /api/runs/:id/cancel": { path: `/api/runs/${RUN_ID}/cancel`, body: {} },
+  "GET /api/dead-letters": { path: "/api/dead-letters" },
+  "POST /api/dead-letters/:id/revive": { path: `/api/dead-letters/${RUN_ID}/revive`, body: {} },
+  "POST /api/dead-letters/:id/discard": { path: `/api/dead-letters/${RUN_ID}/discard`, body: {} },
+};
+
+/** `SAMPLES` as requests without a token. */
+export const REQUESTS = Object.entries(SAMPLES).map(([route, { path, body }]) => {
+  const method = route.split(" ")[0] ?? "";
+  const json = { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  return { route, path, init: { method, ...(body === undefined ? {} : json) } satisfies RequestInit };
+});
+
+function only<Port extends object>(name: string, port: Partial<Port>): Port {
+  return new Proxy(port as Port, {
+    get(target, verb, receiver) {
+      if (Reflect.has(target, verb)) return Reflect.get(target, verb, receiver);
+      return async () => {
+        throw new Error(`${name}.${String(verb)} was not expected`);
+      };
+    },
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * What the conformance suite runs against: a store, and the few things that a test does behind its back.
+ * An in-memory store passes the same suite by providing the same.
+ */
+import type { NewRun, Reads, Store } from "../../../src/engine/ports.ts";
+import type { ClaimedRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
+import { createDatabase, type TestDatabase } from "../../support/database.ts";
+import { LEASE, newRun, only } from "./builders.ts";
+
+export interface StoreUnderTest {
+  readonly store: Store;
+  readonly reads: Reads;
+  moveClock(ms: number): Promise<void>;
+  /** A fact arrives for the run, as a signal will bring one (I4). */
+  deliver(ref: RunRef): Promise<void>;
+  /** Keys of the timers that the run has. */
+  timers(ref: RunRef): Promise<string[]>;
+  /** Runs that nothing would ever move again; always empty. */
+  stuckRuns(): Promise<unknown[]>;
+  /** Forgets everything that is stored, and puts the clock right. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A store under test, with the first steps that most tests take. */
+export interface Bed extends StoreUnderTest {
+  /** A run that is due now, unless its fields say otherwise. */
+  start(fields?: Partial<NewRun>, tenant?: string): Promise<RunRef>;
+  /** The claim of a run that can be claimed. */
+  claim(run: RunRef, leaseMs?: number): Promise<ClaimedRun>;
+  /** A run that a turn holds. */
+  startAndClaim(fields?: Partial<NewRun>, tenant?: string): Promise<ClaimedRun>;
+  /** The run as it is now. */
+  see(run: RunRef): Promise<RunDetail>;
+  /** Keys in the journal, in order. */
+  journaled(run: RunRef): Promise<(string | null)[]>;
+}
+
+export function toBed(under: StoreUnderTest): Bed {
+  const { store, reads } = under;
+  const bed: Bed = {
+    ...under,
+    async start(fields = {}, tenant = "default") {
+      const { run } = only(await store.startRuns(tenant, [newRun(fields)]));
+      return { tenant: run.tenant, runId: run.runId };
+    },
+    async claim(run, leaseMs = LEASE) {
+      return only((await store.claimRuns([run], leaseMs)).claimed);
+    },
+    async startAndClaim(fields, tenant) {
+      return bed.claim(await bed.start(fields, tenant));
+    },
+    async see(run) {
+      const found = await reads.run(run);
+      if (found === null) throw new Error(`no run ${run.runId}`);
+      return found;
+    },
+    async journaled(run) {
+      return (await reads.journal(run, 1_000, 0))?.map(({ key }) => key) ?? [];
+    },
+  };
+  return bed;
+}
+
+/** The real store, on a database of its own. */
+export async function postgresStore(database?: TestDatabase): Promise<StoreUnderTest> {
+  const made = database ?? (await createDatabase());
+  return {
+    store: made.store,
+    reads: made.reads,
+    moveClock: (ms) => made.moveClock(ms),
+    async deliver({ tenant, runId }) {
+      await made.rows(DELIVER, [tenant, runId]);
+    },
+    async timers({ tenant, runId }) {
+      const rows = await made.rows<{ key: string }>(
+        "select key from pawl.timers where tenant = $1 and run_id = $2 order by key",
+        [tenant, runId],
+      );
+      return rows.map(({ key }) => key);
+    },
+    stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
+    async clear() {
+      await made.pool.query(CLEAR);
+      await made.pool.query(REAL_CLOCK);
+    },
+    close: () => made.drop(),
+  };
+}
+
+/** What the delivery of a signal does to its run: the count, and a run that is parked becomes due. */
+export const DELIVER = `update pawl.runs set deliveries = deliveries + 1,
+  wake_at = case when status = 'waiting' then pawl.clock() else wake_at end
+  where tenant = $1 and id = $2`;
+
+/** Of small tables, deleting is quicker than truncating. */
+const CLEAR = `delete from pawl.runs; delete from pawl.run_tags; delete from pawl.journal; delete from pawl.timers;
+  delete from pawl.ticks;`;
