@@ -4,11 +4,12 @@
  */
 import { migrate } from "./migrate.ts";
 import { runCommand } from "./support/command.ts";
+import { readDatabaseUrl } from "./support/database.ts";
 import { runWrangler } from "./support/wrangler.ts";
 
 await runCommand(async () => {
-  const url = process.env.DATABASE_URL;
-  if (!url) {
+  const url = readDatabaseUrl();
+  if (url === undefined) {
     throw new Error(
       "set DATABASE_URL to the production database: DATABASE_URL=postgres://… npm run deploy applies the migrations before it deploys",
     );

@@ -20,8 +20,10 @@ import { welcome } from "./dev/welcome.ts";
 import { Worker } from "./dev/worker.ts";
 import { startGateway } from "./gateway.ts";
 import { migrate } from "./migrate.ts";
-import { startPostgres } from "./postgres.ts";
+import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import { annotate, claim, release } from "./support/claim.ts";
+
+type Database = Pick<RunningPostgres, "url" | "dataDir">;
 
 const parts = new Parts();
 endOnSignals(parts);
@@ -37,7 +39,7 @@ async function start(options: DevOptions): Promise<void> {
   mkdirSync(stateDir, { recursive: true });
   occupy(stateDir, `http://127.0.0.1:${port}`);
 
-  const databaseUrl = options.databaseUrl ?? (await ownDatabase(options, crash));
+  const { url: databaseUrl, dataDir } = await findDatabase(options, crash);
   const gateway = isNeon(databaseUrl) ? undefined : parts.add(await startGateway());
   const [shop] = await Promise.all([startShop().then((shop) => parts.add(shop)), migrate(databaseUrl)]);
   const token = adminToken(stateDir);
@@ -52,7 +54,7 @@ async function start(options: DevOptions): Promise<void> {
   const worker = parts.add(new Worker({ project, stateDir, port, envFile, onExit: crash }));
   parts.add(startTicker(worker.url, crash));
   await worker.ready();
-  console.log(welcome({ url: worker.url, token, stateDir, seconds: process.uptime() }));
+  console.log(welcome({ url: worker.url, token, stateDir, dataDir, seconds: process.uptime() }));
 }
 
 function occupy(stateDir: string, url: string): void {
@@ -68,13 +70,11 @@ function occupy(stateDir: string, url: string): void {
   parts.add({ stop: async () => release(file) });
 }
 
-async function ownDatabase(
-  { stateDir, postgresPort }: DevOptions,
-  onExit: (reason: string) => void,
-): Promise<string> {
+async function findDatabase(options: DevOptions, onExit: (reason: string) => void): Promise<Database> {
+  const { databaseUrl, stateDir, postgresPort } = options;
+  if (databaseUrl !== undefined) return { url: databaseUrl, dataDir: stateDir };
   const port = postgresPort === undefined ? {} : { port: postgresPort };
-  const postgres = parts.add(await startPostgres({ stateDir, ...port, onExit }));
-  return postgres.url;
+  return parts.add(await startPostgres({ stateDir, ...port, onExit }));
 }
 
 /** Neon speaks the driver's protocol itself. */

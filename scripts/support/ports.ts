@@ -9,6 +9,11 @@ export async function freePort(wanted = 0): Promise<number> {
   throw new Error(`no free port from ${wanted} to ${wanted + 99} on 127.0.0.1`);
 }
 
+/** Below the range that the system takes for outgoing connections: still free when a server comes back. */
+export function lastingPort(): Promise<number> {
+  return freePort(20_000 + Math.floor(Math.random() * 12_000));
+}
+
 export async function isFree(port: number): Promise<boolean> {
   return (await probe(port)) !== undefined;
 }

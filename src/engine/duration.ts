@@ -40,11 +40,11 @@ const PART = /(\d+(?:\.\d+)?)\s*([a-z]+)\s*/giy;
 
 /** Milliseconds, a whole number from 0 to ten years. Throws `InvalidDuration` for anything unclear. */
 export function durationMs(duration: Duration | string): number {
-  const shown = typeof duration === "number" ? String(duration) : JSON.stringify(duration);
+  const shown = show(duration);
   const ms =
     typeof duration === "number" ? duration : typeof duration === "string" ? parse(duration) : sum(duration);
   if (ms === undefined || Number.isNaN(ms))
-    throw new InvalidDuration(shown ?? "undefined", "it cannot be read");
+    throw new InvalidDuration(shown, "it cannot be read");
   if (ms < 0) throw new InvalidDuration(shown, "it is negative");
   if (ms > LONGEST_MS) throw new InvalidDuration(shown, "it is longer than ten years");
   return Math.round(ms);
@@ -72,4 +72,14 @@ function sum(parts: unknown): number | undefined {
     total += amount * UNIT_MS[unit as Unit];
   }
   return total;
+}
+
+/** For the sentence of a refusal: untyped code may pass anything, also what JSON cannot say. */
+function show(given: unknown): string {
+  if (typeof given !== "object" && typeof given !== "string") return String(given);
+  try {
+    return JSON.stringify(given);
+  } catch {
+    return "(an object)";
+  }
 }

@@ -212,9 +212,18 @@ export interface Failure {
 const MESSAGE_LIMIT = 4_000;
 const STACK_LIMIT = 8_000;
 const CAUSE_DEPTH = 5;
+const UNREADABLE = "a value that cannot be shown";
 
 /** Turns whatever was thrown into a `Failure`. Never throws itself: a getter that throws is left out. */
-export function toFailure(thrown: unknown, depth = 0): Failure {
+export function toFailure(thrown: unknown): Failure {
+  try {
+    return readFailure(thrown, 0);
+  } catch {
+    return { code: "error", name: "Error", message: UNREADABLE };
+  }
+}
+
+function readFailure(thrown: unknown, depth: number): Failure {
   const field = (name: string): unknown => {
     try {
       return (thrown as Record<string, unknown> | null | undefined)?.[name];
@@ -232,15 +241,12 @@ export function toFailure(thrown: unknown, depth = 0): Failure {
   const cause = field("cause");
   const step = thrown instanceof StepFailed ? thrown.step : undefined;
   return {
-    code:
-      thrown instanceof PawlError
-        ? thrown.code
-        : storableText(typeof code === "string" ? code : "error", 100),
+    code: storableText(typeof code === "string" ? code : "error", 100),
     name: storableText(typeof name === "string" && name !== "" ? name : "Error", 200),
     message: storableText(typeof message === "string" ? message : describe(thrown), MESSAGE_LIMIT),
     ...(typeof stack === "string" ? { stack: storableText(stack, STACK_LIMIT) } : {}),
     ...(cause !== undefined && cause !== null && depth < CAUSE_DEPTH
-      ? { cause: toFailure(cause, depth + 1) }
+      ? { cause: readFailure(cause, depth + 1) }
       : {}),
     ...(step === undefined ? {} : { step }),
   };
@@ -264,6 +270,6 @@ function describe(thrown: unknown): string {
   try {
     return typeof thrown === "object" ? (JSON.stringify(thrown) ?? "an object") : String(thrown);
   } catch {
-    return "a value that cannot be shown";
+    return UNREADABLE;
   }
 }

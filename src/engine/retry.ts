@@ -25,7 +25,8 @@ export interface Retry {
   readonly maxDelay?: Duration;
 }
 
-const DEFAULTS = { maxAttempts: 3, delay: 1_000, backoff: "exponential", maxDelay: 60_000 } as const;
+/** From 1 ms to far over ten years. Without a limit, no delay times infinity would be NaN. */
+const MOST_DOUBLINGS = 50;
 
 /** Milliseconds until the next attempt, or null when `attempt` was the last. `seed` spreads retries that failed together. */
 export function nextRetryMs(
@@ -36,14 +37,14 @@ export function nextRetryMs(
   now: number,
 ): number | null {
   if (thrown instanceof PawlError && !thrown.retryable) return null;
-  const policy = { ...DEFAULTS, ...retry };
-  if (attempt >= policy.maxAttempts) return null;
+  const { maxAttempts = 3, delay = 1_000, backoff = "exponential", maxDelay = 60_000 } = retry ?? {};
+  if (attempt >= maxAttempts) return null;
   const after = thrown instanceof RetryableError ? thrown.retryAfter : undefined;
   if (after instanceof Date) return Math.min(Math.max(0, after.getTime() - now), LONGEST_MS);
   if (after !== undefined) return after;
-  const delay = durationMs(policy.delay);
-  const grown = policy.backoff === "fixed" ? delay : delay * 2 ** (attempt - 1);
-  const capped = Math.min(grown, durationMs(policy.maxDelay));
+  const first = durationMs(delay);
+  const grown = backoff === "fixed" ? first : first * 2 ** Math.min(attempt - 1, MOST_DOUBLINGS);
+  const capped = Math.min(grown, durationMs(maxDelay));
   return Math.round(capped * (1 - jitter(`${seed}/${attempt}`) / 4));
 }
 

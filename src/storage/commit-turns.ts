@@ -3,6 +3,8 @@
  * I2: only a run that is still in the decision's turn is updated, and everything else follows from that row.
  * I4: a fact delivered since the claim leaves the run ready instead of parking it.
  *
+ * A run has a lease if and only if it is running; saying it so keeps the planner on the primary key.
+ *
  * One statement: the CTEs below `committed` use the rows it returns and read no table, so their older
  * snapshot cannot matter. It waits for nobody who holds more than one row, so it is in no deadlock (I11).
  */
@@ -36,7 +38,7 @@ committed as (
     failure = d.failure
   from decided d cross join at,
     lateral (select least(at.now + d."wakeInMs" * interval '1 ms', to_timestamp(d."wakeAt" / 1000)) as at) w
-  where r.tenant = d.tenant and r.id = d."runId" and r.turn = d.turn and r.status = 'running'
+  where r.tenant = d.tenant and r.id = d."runId" and r.turn = d.turn and r.lease_expires_at is not null
   returning r.tenant, r.id, r.turn, r.status, r.wake_at
 ),
 journaled as (

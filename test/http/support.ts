@@ -88,7 +88,7 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
       sleep: async (ms) => {
         clock += ms;
       },
-      rest: async () => {},
+      rest: { settled: async () => {}, grace: async () => {} },
     },
     registry: new Registry([greet, echo]),
     settings: { leaseMs: 1, lostTurnLimit: 1, wakeUpGraceMs: 1, sweepHorizonMs: 1, sweepLimit: 1 },
@@ -96,7 +96,7 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
     report: (what, error) => reported.push({ what, error }),
   };
   const adminTokenDigest = await digestToken(TOKEN);
-  return { ...serve({ unready: null, runtime, adminTokenDigest }), reported };
+  return { ...serve({ unready: null, runtime, adminTokenDigest }), runtime, adminTokenDigest, reported };
 }
 
 /** The app over whatever the wiring gave. */
@@ -125,7 +125,6 @@ export function started(run: NewRun): StartedRun {
   return {
     run: runWith({ runId, workflow, version, tags, idempotencyKey, status: "ready", finishedAt: null }),
     created: true,
-    sameInput: true,
     wakeInMs: 0,
   };
 }
@@ -163,8 +162,12 @@ export const SAMPLES: Readonly<Record<string, { path: string; body?: unknown }>>
 /** `SAMPLES` as requests without a token. */
 export const REQUESTS = Object.entries(SAMPLES).map(([route, { path, body }]) => {
   const method = route.split(" ")[0] ?? "";
-  const json = { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
-  return { route, path, init: { method, ...(body === undefined ? {} : json) } satisfies RequestInit };
+  const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+  return {
+    route,
+    path,
+    init: { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) },
+  };
 });
 
 function only<Port extends object>(name: string, port: Partial<Port>): Port {

@@ -17,19 +17,25 @@ export interface Ledger {
   /** Called after the effect is recorded, before the step gets its answer. What it returns is the answer. */
   onEffect: (effect: Effect) => unknown;
   of(runId: string): Effect[];
+  /** Forgets everything and answers at once again. */
+  reset(): void;
   stop(): Promise<void>;
 }
 
 export async function startLedger(): Promise<Ledger> {
   const effects: Effect[] = [];
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const effect = JSON.parse(Buffer.concat(chunks).toString()) as Effect;
-    effects.push(effect);
-    const answer = await ledger.onEffect(effect);
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify(answer ?? { ok: true }));
+    try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const effect = JSON.parse(Buffer.concat(chunks).toString()) as Effect;
+      effects.push(effect);
+      const answer = await ledger.onEffect(effect);
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(answer ?? { ok: true }));
+    } catch (error) {
+      response.destroy(error as Error);
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const ledger: Ledger = {
@@ -37,6 +43,10 @@ export async function startLedger(): Promise<Ledger> {
     effects,
     onEffect: () => {},
     of: (runId) => effects.filter((effect) => effect.runId === runId),
+    reset() {
+      effects.length = 0;
+      ledger.onEffect = () => {};
+    },
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

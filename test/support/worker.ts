@@ -1,13 +1,15 @@
 /** The worker in a real workerd, with a queue whose broker the test owns. */
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { type Broker, startBroker } from "./broker.ts";
+import { type Broker, type QueueResult, startBroker } from "./broker.ts";
 import { childrenOf } from "./processes.ts";
 
 export const TOKEN = "test-token-0123456789abcdef";
 
 export interface TestWorker {
   readonly broker: Broker;
+  /** How often it was killed. */
+  readonly kills: number;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** POST with JSON and the admin token; answers status and parsed body. */
   post(
@@ -18,13 +20,13 @@ export interface TestWorker {
   get(path: string): Promise<{ status: number; body: never }>;
   /** What the cron trigger does. */
   tick(): Promise<void>;
-  /** kill -9 of workerd, whatever it is doing. */
+  /** kill -9 of workerd, whatever it is doing. The broker keeps its messages until the restart. */
   kill(): void;
   /** SIGSTOP, or SIGCONT: a worker that is paused and comes back as a zombie. */
   pause(): void;
   resume(): void;
-  /** A new workerd in place of the killed one. */
-  restart(): Promise<void>;
+  /** A new workerd in place of the old one, with other settings where some are given. */
+  restart(vars?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,13 +38,19 @@ export interface WorkerOptions {
   readonly vars?: Readonly<Record<string, string>>;
 }
 
+/** Of all workers that this process started, so that each knows its own. */
+const pids = new Set<number>();
+
 export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   const script = await bundle(options.entry);
   let mf: Miniflare;
-  const broker = await startBroker(async (messages) =>
-    (await mf.getWorker()).queue("pawl-wake-ups", messages as never),
+  let pid = 0;
+  let kills = 0;
+  const broker = await startBroker(
+    async (messages) =>
+      (await (await mf.getWorker()).queue("pawl-wake-ups", messages as never)) as unknown as QueueResult,
   );
-  const workerOptions = () =>
+  const workerOptions = (vars: Readonly<Record<string, string>> = {}) =>
     convertV4MiniflareOptions({
       name: "pawl",
       modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
@@ -56,10 +64,25 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
         PAWL_CONSUMER_WAIT_MS: "0",
         BROKER_URL: broker.url,
         ...options.vars,
+        ...vars,
+      },
+      // What a test breaks on purpose is told on the worker's stderr, which nobody needs to read.
+      handleRuntimeStdio: (stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream) => {
+        for (const stream of [stdout, stderr]) {
+          if (process.env.WORKER_LOGS) stream.pipe(process.stderr);
+          else stream.resume();
+        }
       },
     } as never);
+  const adopt = () => {
+    pids.delete(pid);
+    pid = childrenOf(process.pid, "workerd").find((child) => !pids.has(child)) ?? 0;
+    if (pid === 0) throw new Error("workerd is not among the children of this process");
+    pids.add(pid);
+  };
   mf = new Miniflare(workerOptions());
   await mf.ready;
+  adopt();
   const call = async (path: string, init: RequestInit = {}) => {
     const response = await mf.dispatchFetch(`http://pawl.test${path}`, {
       ...init,
@@ -73,6 +96,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   });
   return {
     broker,
+    get kills() {
+      return kills;
+    },
     fetch: call,
     get: async (path) => json(await call(path)),
     post: async (path, body, headers = {}) =>
@@ -86,16 +112,23 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     async tick() {
       await (await mf.getWorker()).scheduled({ cron: "* * * * *" });
     },
-    kill: () => signal("SIGKILL"),
-    pause: () => signal("SIGSTOP"),
-    resume: () => signal("SIGCONT"),
-    async restart() {
-      await mf.setOptions(workerOptions());
+    kill() {
+      broker.pause();
+      process.kill(pid, "SIGKILL");
+      kills += 1;
+    },
+    pause: () => void process.kill(pid, "SIGSTOP"),
+    resume: () => void process.kill(pid, "SIGCONT"),
+    async restart(vars) {
+      await mf.setOptions(workerOptions(vars));
       await mf.ready;
+      adopt();
+      broker.resume();
     },
     async stop() {
       await broker.stop();
       await mf.dispose();
+      pids.delete(pid);
     },
   };
 }
@@ -111,9 +144,4 @@ async function bundle(entry: string): Promise<string> {
     external: ["cloudflare:*", "node:*"],
   });
   return outputFiles[0]?.text ?? "";
-}
-
-/** To every workerd that this process started. */
-function signal(name: NodeJS.Signals): void {
-  for (const pid of childrenOf(process.pid, "workerd")) process.kill(pid, name);
 }

@@ -65,10 +65,14 @@ export function toBed(under: StoreUnderTest): Bed {
 /** The real store, on a database of its own. */
 export async function postgresStore(database?: TestDatabase): Promise<StoreUnderTest> {
   const made = database ?? (await createDatabase());
+  let moved = 0;
   return {
     store: made.store,
     reads: made.reads,
-    moveClock: (ms) => made.moveClock(ms),
+    async moveClock(ms) {
+      moved += ms;
+      await made.moveClock(ms);
+    },
     async deliver({ tenant, runId }) {
       await made.rows(DELIVER, [tenant, runId]);
     },
@@ -82,7 +86,8 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
     stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
     async clear() {
       await made.pool.query(CLEAR);
-      await made.pool.query(REAL_CLOCK);
+      if (moved !== 0) await made.moveClock(-moved);
+      moved = 0;
     },
     close: () => made.drop(),
   };

@@ -1,0 +1,28 @@
+/** The worker under measurement: the product's own handlers, with workflows whose steps do nothing. */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as z from "zod";
+import type { Env } from "../src/env.ts";
+import { defineWorkflow } from "../src/pawl.ts";
+import type { LeasedTurn } from "../src/runtime/take-turn.ts";
+import { createWorker } from "../src/wiring.ts";
+
+const sequence = defineWorkflow(
+  { name: "sequence", input: z.object({ steps: z.number().int() }) },
+  async ({ input, step }) => {
+    for (let i = 0; i < input.steps; i++) await step.run("no-op", () => null);
+  },
+);
+
+const worker = createWorker([sequence]);
+
+export class Turn extends WorkerEntrypoint<Env> {
+  take(turn: LeasedTurn) {
+    return worker.takeTurn(this.env, turn);
+  }
+}
+
+export default {
+  fetch: worker.fetch,
+  queue: worker.queue,
+  scheduled: worker.scheduled,
+} satisfies ExportedHandler<Env>;

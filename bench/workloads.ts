@@ -1,0 +1,52 @@
+/** W1 and W2: what is started, and what the database's own timestamps say of it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type pg from "pg";
+import { TOKEN } from "./host.ts";
+
+export interface Bed {
+  readonly url: string;
+  readonly pool: pg.Pool;
+}
+
+/** One run of 20 no-op steps, alone: milliseconds per step, from start to completion. */
+export async function w1(bed: Bed): Promise<number> {
+  const steps = 20;
+  return (await finished(bed, await start(bed, 1, steps))) / steps;
+}
+
+/** 1,000 runs of 5 no-op steps, all started up front: steps per second from first start to last completion. */
+export async function w2(bed: Bed): Promise<number> {
+  const [runs, steps] = [1_000, 5];
+  return (runs * steps * 1_000) / (await finished(bed, await start(bed, runs, steps)));
+}
+
+/** Gives the ids of the runs. */
+async function start({ url }: Bed, runs: number, steps: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let left = runs; left > 0; left -= 500) {
+    const body = JSON.stringify({ runs: Array.from({ length: Math.min(left, 500) }, () => ({ input: { steps } })) });
+    const answer = await fetch(`${url}/api/workflows/sequence/runs:batch`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      body,
+    });
+    if (answer.status !== 201) throw new Error(`Starting runs gave ${answer.status}: ${await answer.text()}`);
+    ids.push(...((await answer.json()) as { runs: { id: string }[] }).runs.map(({ id }) => id));
+  }
+  return ids;
+}
+
+/** Milliseconds from the first start to the last completion, once all of them are completed. */
+async function finished({ pool }: Bed, ids: readonly string[]): Promise<number> {
+  for (;;) {
+    const { rows } = await pool.query<{ done: number; ms: number }>(
+      `select count(*) filter (where status = 'completed')::int as done,
+        (extract(epoch from max(finished_at) - min(created_at)) * 1000)::float8 as ms
+      from pawl.runs where tenant = 'default' and id = any($1)`,
+      [ids],
+    );
+    const [row] = rows;
+    if (row !== undefined && row.done === ids.length) return row.ms;
+    await sleep(50);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * Two sessions in one place, interleaved for real: one holds a row or stands between its snapshot and its
+ * first row, the other one acts. Traps 1 and 2 of the architecture, I2, I4 and I11.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createStore } from "../../src/storage/store.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { useBed } from "./store-suite.ts";
+import { DELIVER, postgresStore } from "./support/bed.ts";
+import { DAY, decision, entry, HOUR, LEASE, newRun, only, ref } from "./support/builders.ts";
+import { openSession, type Session, untilBlocked, whileClockIsHeld, whileHeld } from "./support/sessions.ts";
+
+let database: TestDatabase;
+let session: Session;
+const bed = useBed(async () => {
+  database = await createDatabase();
+  return postgresStore(database);
+});
+/** Passes a held clock, as `bed().store` does not. */
+const aside = () => createStore(session.db);
+
+beforeAll(async () => {
+  session = await openSession(database.url);
+});
+afterAll(() => session.end());
+
+const hold = (...ids: string[]) => ({
+  text: "select from pawl.runs where id = any ($1) for update",
+  params: [ids],
+});
+
+describe("a claim that raced with a whole turn", () => {
+  test("brings the entries of that turn", async () => {
+    const { startAndClaim, store, journaled } = bed();
+    const run = await startAndClaim();
+    await store.commitTurns([decision(run, { entries: [entry(1)] })]);
+    const late = await whileClockIsHeld(
+      database,
+      () => store.claimRuns([run], LEASE),
+      async () => {
+        const turn = only((await aside().claimRuns([run], LEASE)).claimed);
+        await aside().commitTurns([decision(turn, { entries: [entry(2)] })]);
+      },
+    );
+    const claimed = only(late.claimed);
+    expect(claimed.turn).toBe(3);
+    expect(claimed.journal.map(({ key }) => key)).toEqual(await journaled(run));
+    expect(claimed.journal).toHaveLength(2);
+  });
+
+  test("brings the timers and the deliveries of that turn", async () => {
+    const { start, store, deliver } = bed();
+    const run = await start();
+    const { claimed } = await whileClockIsHeld(
+      database,
+      () => store.claimRuns([run], LEASE),
+      async () => {
+        const turn = only((await aside().claimRuns([run], LEASE)).claimed);
+        await deliver(run);
+        await aside().commitTurns([decision(turn, { timers: [{ key: "nap", due: { inMs: HOUR } }] })]);
+      },
+    );
+    expect(claimed).toMatchObject([{ deliveries: 1, timers: [{ key: "nap" }] }]);
+  });
+
+  test.each(["completed", "waiting"] as const)("takes nothing when the turn left it %s", async (status) => {
+    const { start, store, see } = bed();
+    const run = await start();
+    const late = await whileClockIsHeld(
+      database,
+      () => store.claimRuns([run], LEASE),
+      async () => {
+        const turn = only((await aside().claimRuns([run], LEASE)).claimed);
+        const wakeInMs = status === "waiting" ? HOUR : null;
+        await aside().commitTurns([decision(turn, { status, wakeInMs })]);
+      },
+    );
+    expect(late.claimed).toEqual([]);
+    expect(await see(run)).toMatchObject({ status, turn: 1 });
+  });
+
+  test("takes nothing when the turn is still under way", async () => {
+    const { start, store } = bed();
+    const run = await start();
+    const late = await whileClockIsHeld(
+      database,
+      () => store.claimRuns([run], LEASE),
+      () => aside().claimRuns([run], LEASE),
+    );
+    expect(late).toEqual({ claimed: [], suspects: [] });
+  });
+});
+
+describe("nobody waits for a row that another session holds", () => {
+  test("a claim leaves the run and takes its neighbours", async () => {
+    const { start, store } = bed();
+    const [held, free] = [await start(), await start()];
+    const holder = await openSession(database.url);
+    await holder.query("begin");
+    await holder.query(hold(held.runId).text, hold(held.runId).params);
+    expect((await store.claimRuns([held, free], LEASE)).claimed.map(ref)).toEqual([free]);
+    await holder.end();
+  });
+
+  test("the sweeps leave it for the next time", async () => {
+    const { start, startAndClaim, store, moveClock } = bed();
+    const [held, expired] = [await start(), await startAndClaim()];
+    await moveClock(HOUR);
+    const holder = await openSession(database.url);
+    await holder.query("begin");
+    await holder.query(hold(held.runId, expired.runId).text, hold(held.runId, expired.runId).params);
+    expect(await store.collectDueRuns(10, 0, 0)).toEqual({ due: [], swept: 0 });
+    expect(await store.reclaimLeases(10, 5)).toEqual({ due: [], swept: 0 });
+    await holder.query("rollback");
+    await holder.end();
+    expect(await store.collectDueRuns(10, 0, 0)).toMatchObject({ swept: 1 });
+    expect(await store.reclaimLeases(10, 5)).toMatchObject({ swept: 1 });
+  });
+
+  test("a start whose key has a run already", async () => {
+    const { store, see } = bed();
+    const asked = newRun({ idempotencyKey: "once" });
+    await store.startRuns("default", [asked]);
+    const holder = await openSession(database.url);
+    await holder.query("begin");
+    await holder.query("update pawl.runs set deliveries = 5 where id = $1", [asked.id]);
+    const again = await store.startRuns("default", [{ ...asked, id: "another" }]);
+    expect(again).toMatchObject([{ created: false, run: { runId: asked.id } }]);
+    await holder.query("rollback");
+    await holder.end();
+    expect(await see({ tenant: "default", runId: asked.id })).toMatchObject({ status: "ready" });
+  });
+});
+
+describe("I4: a delivery that commits while the commit of the turn waits for it", () => {
+  test.each(["waiting", "ready"] as const)("leaves the run ready and due now: %s", async (status) => {
+    const { startAndClaim, store, see, claim } = bed();
+    const run = await startAndClaim();
+    const [committed] = await whileHeld(
+      database,
+      { text: DELIVER, params: [run.tenant, run.runId] },
+      [() => store.commitTurns([decision(run, { status, wakeInMs: DAY, entries: [entry(1)] })])],
+    );
+    expect(committed).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
+    expect(await see(run)).toMatchObject({ status: "ready", stepsDone: 1 });
+    expect(await claim(run)).toMatchObject({ deliveries: 1 });
+  });
+
+  test("wakes a run that was parked an instant before", async () => {
+    const { startAndClaim, store, claim } = bed();
+    const run = await startAndClaim();
+    const [, delivered] = await whileHeld<unknown>(database, hold(run.runId), [
+      () => store.commitTurns([decision(run, { status: "waiting", wakeInMs: DAY })]),
+      () => session.query(DELIVER, [run.tenant, run.runId]),
+    ]);
+    expect(delivered).toEqual([]);
+    expect(await claim(run)).toMatchObject({ deliveries: 1 });
+  });
+});
+
+describe("I2: a turn that moves on while its write waits for the row", () => {
+  const moveOn = [
+    ["a cancel", "update pawl.runs set status = 'cancelled', turn = turn + 1, lease_expires_at = null, finished_at = now() where id = $1"],
+    ["a reclaim", "update pawl.runs set status = 'ready', turn = turn + 1, lease_expires_at = null, wake_at = now() where id = $1"],
+    ["another claim", "update pawl.runs set turn = turn + 2 where id = $1"],
+  ] as const;
+
+  test.each(moveOn)("writes nothing after %s", async (_, text) => {
+    const { startAndClaim, store, see, journaled, timers } = bed();
+    const run = await startAndClaim();
+    const full = { entries: [entry(1)], timers: [{ key: "nap", due: { inMs: HOUR } }] };
+    const held = { text, params: [run.runId] };
+    const answers = await whileHeld<unknown>(database, held, [
+      () => store.commitTurns([decision(run, full)]),
+      () => store.renewLease(run, run.turn, DAY),
+    ]);
+    expect(answers).toEqual([[], false]);
+    expect([await journaled(run), await timers(run)]).toEqual([[], []]);
+    expect((await see(run)).turn).toBeGreaterThan(run.turn);
+    expect((await see(run)).leaseExpiresAt ?? 0).toBeLessThan(run.now + HOUR);
+  });
+
+  test("a lease that is renewed under a sweep's hands is not taken back", async () => {
+    const { startAndClaim, store, see } = bed();
+    const run = await startAndClaim();
+    await database.rows("update pawl.runs set lease_expires_at = now() - interval '1 s'");
+    const sweep = await whileClockIsHeld(
+      database,
+      () => store.reclaimLeases(10, 5),
+      () => aside().renewLease(run, run.turn, LEASE),
+    );
+    expect(sweep).toEqual({ due: [], swept: 0 });
+    expect(await see(run)).toMatchObject({ status: "running", turn: 1, lostTurns: 0 });
+  });
+
+  test("a run that is claimed under a sweep's hands is not woken", async () => {
+    const { start, store } = bed();
+    const run = await start();
+    await database.rows("update pawl.runs set wake_at = now() - interval '1 h', wake_up_sent_at = null");
+    const sweep = await whileClockIsHeld(
+      database,
+      () => store.collectDueRuns(10, 0, 0),
+      () => aside().claimRuns([run], LEASE),
+    );
+    expect(sweep).toEqual({ due: [], swept: 0 });
+  });
+});
+
+describe("a cancel that waits for a commit", () => {
+  test("takes the timers of that commit along", async () => {
+    const { startAndClaim, store, timers, journaled, see } = bed();
+    const run = await startAndClaim();
+    const sleeps = { status: "waiting", wakeInMs: HOUR, timers: [{ key: "nap", due: { inMs: HOUR } }] } as const;
+    const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
+      () => store.commitTurns([decision(run, { ...sleeps, entries: [entry(1)] })]),
+      () => store.cancelRun(run),
+    ]);
+    expect(answer).toBe("cancelled");
+    expect(await see(run)).toMatchObject({ status: "cancelled", turn: 2 });
+    expect([await journaled(run), await timers(run)]).toEqual([["step 1"], []]);
+  });
+
+  test("says what the commit made of the run", async () => {
+    const { startAndClaim, store, see } = bed();
+    const run = await startAndClaim();
+    const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
+      () => store.commitTurns([decision(run, { status: "completed" })]),
+      () => store.cancelRun(run),
+    ]);
+    expect(answer).toBe("completed");
+    expect(await see(run)).toMatchObject({ status: "completed", turn: 1 });
+  });
+});
+
+test("a revive that waits for another one finds the run ready and adds nothing", async () => {
+  const { startAndClaim, store, journaled } = bed();
+  const run = await startAndClaim();
+  await store.commitTurns([decision(run, { status: "dead" })]);
+  const answers = await whileHeld(database, hold(run.runId), [
+    () => store.reviveRun(run),
+    () => aside().reviveRun(run),
+  ]);
+  expect(answers).toEqual(["revived", "ready"]);
+  expect(await journaled(run)).toEqual([null]);
+});
+
+test("a revive counts the entries that were written while it waited", async () => {
+  const { startAndClaim, store, reads } = bed();
+  const run = await startAndClaim();
+  const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
+    () => aside().commitTurns([decision(run, { status: "failed", entries: [entry(1), entry(2)] })]),
+    () => store.reviveRun(run),
+  ]);
+  expect(answer).toBe("revived");
+  expect((await reads.journal(run, 10, 0))?.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+describe("I11: a statement locks its runs in ascending order", () => {
+  /** Ids of the runs that no session holds. */
+  const unlocked = async () =>
+    (await session.query<{ id: string }>("select id from pawl.runs order by id for update skip locked")).map(({ id }) => id);
+
+  test.each([
+    ["nested loops", "set enable_hashjoin = off; set enable_mergejoin = off"],
+    ["hash joins", "set enable_nestloop = off; set enable_mergejoin = off"],
+    ["merge joins", "set enable_nestloop = off; set enable_hashjoin = off"],
+  ])("a commit that waits for its first run holds no other: %s", async (_, settings) => {
+    const { startAndClaim } = bed();
+    const runs = [];
+    for (const id of ["c", "a", "d", "b"]) runs.push(await startAndClaim({ id }));
+    const forced = await openSession(database.url, settings);
+    const decisions = runs.toReversed().map((run) => decision(run));
+    const [committed] = await whileHeld(
+      database,
+      hold("a"),
+      [() => createStore(forced.db).commitTurns(decisions)],
+      async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
+    );
+    expect(committed).toHaveLength(4);
+    await forced.end();
+  });
+
+  test("a start of keys that are taken and a commit of their runs pass each other", async () => {
+    const { store } = bed();
+    const asked = [newRun({ id: "a", idempotencyKey: "2" }), newRun({ id: "b", idempotencyKey: "1" })];
+    const refs = asked.map(({ id }) => ({ tenant: "default", runId: id }));
+    await store.startRuns("default", asked);
+    const { claimed } = await store.claimRuns(refs, LEASE);
+    const again = asked.map((run) => ({ ...run, id: `${run.id} again` }));
+    const holder = await openSession(database.url);
+    await holder.query("begin");
+    await holder.query(hold("a").text, hold("a").params);
+    const committing = store.commitTurns(claimed.map((run) => decision(run)));
+    await untilBlocked(database);
+    const starting = store.startRuns("default", again);
+    await Promise.race([starting, untilBlocked(database, 2)]);
+    await holder.query("commit");
+    await holder.end();
+    expect(await committing).toHaveLength(2);
+    expect((await starting).map(({ run }) => run.runId)).toEqual(["a", "b"]);
+  });
+
+  test("two starts of the same new keys in opposite orders pass each other", async () => {
+    const { store, reads } = bed();
+    const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
+    const batch = (order: readonly string[]) =>
+      store.startRuns("default", order.map((key) => newRun({ idempotencyKey: key })));
+    await Promise.all([keys, keys.toReversed(), keys, keys.toReversed()].map(batch));
+    expect(await reads.runs("default", {}, 100, null)).toHaveLength(40);
+  });
+});

@@ -1,0 +1,191 @@
+/**
+ * Stands between the worker and the Neon gateway. It knows each statement of Pawl's by its text, counts them,
+ * and injects what a test asks for: before Postgres has seen it, or after Postgres answered and before the
+ * worker is told.
+ */
+import { Agent, createServer, type IncomingMessage, request as post, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export type Verb =
+  | "start"
+  | "claim"
+  | "claim suspect"
+  | "commit"
+  | "read back"
+  | "renew"
+  | "cancel"
+  | "revive"
+  | "discard"
+  | "reclaim"
+  | "collect"
+  | "tick"
+  | "read";
+
+/** One request of the worker's. */
+export interface Exchange {
+  readonly verb: Verb;
+  readonly queries: readonly { readonly query: string; readonly params: readonly unknown[] }[];
+  /** How many rows each statement gave, once Postgres has answered. */
+  rows: readonly number[];
+}
+
+/** `cut` breaks the connection, `hang` never answers; nothing lets it pass. */
+export type Fate = "cut" | "hang" | undefined;
+
+export interface Fault {
+  readonly on: Verb | readonly Verb[];
+  /** `before`: Postgres never sees it. `after`: it is durable, and the worker is not told yet. */
+  readonly when: "before" | "after";
+  /** How often; once by default. */
+  readonly times?: number;
+  /** What happens then; it goes on when this resolves. */
+  readonly act: (exchange: Exchange) => Fate | void | Promise<Fate | void>;
+}
+
+export interface Injection {
+  readonly count: number;
+  /** Resolves at the first time, before `act` is called. */
+  readonly injected: Promise<Exchange>;
+}
+
+export interface FaultyGateway {
+  readonly host: string;
+  /** All requests that Postgres answered, in the order of the answers. */
+  readonly answered: readonly Exchange[];
+  count(verb: Verb): number;
+  inject(fault: Fault): Injection;
+  /** Forgets faults and counts. What hangs is cut. */
+  reset(): void;
+  stop(): Promise<void>;
+}
+
+/** A statement is told by words that no other has. */
+const MARKS: readonly (readonly [Verb, RegExp])[] = [
+  ["start", /insert into pawl\.runs/],
+  ["revive", /'revival', 'revived'/],
+  ["commit", /\bcommitted as \(/],
+  ["claim suspect", /status = 'running', turn = r\.turn \+ 1(?=.*)/s],
+  ["renew", /update pawl\.runs set lease_expires_at/],
+  ["cancel", /set status = 'cancelled'/],
+  ["discard", /update pawl\.runs set discarded_at/],
+  ["reclaim", /lost_turns = r\.lost_turns \+ 1/],
+  ["collect", /set wake_up_sent_at = at\.now/],
+  ["tick", /insert into pawl\.ticks/],
+  ["read back", /^select .*"turn" int\) join pawl\.runs/s],
+];
+
+function verbOf(queries: Exchange["queries"]): Verb {
+  const text = queries.map(({ query }) => query.replace(/\s+/g, " ").trim()).join(";");
+  const [verb] = MARKS.find(([, mark]) => mark.test(text)) ?? ["read"];
+  if (verb === "claim suspect") return /lost_turns = 0/.test(text) ? "claim" : "claim suspect";
+  // A new statement of Pawl's must get a mark, or no test can aim at it.
+  if (verb === "read" && /\b(insert|update|delete) /i.test(text)) throw new Error(`unknown statement: ${text}`);
+  return verb as Verb;
+}
+
+export async function startFaultyGateway(upstream: string): Promise<FaultyGateway> {
+  const answered: Exchange[] = [];
+  let faults: (Fault & { left: number; strike: (exchange: Exchange) => void })[] = [];
+  const hanging = new Set<ServerResponse>();
+  const agent = new Agent({ keepAlive: true });
+
+  const meet = async (when: Fault["when"], exchange: Exchange): Promise<Fate> => {
+    const fault = faults.find(
+      (f) => f.when === when && f.left > 0 && [f.on].flat().includes(exchange.verb),
+    );
+    if (fault === undefined) return undefined;
+    fault.left -= 1;
+    fault.strike(exchange);
+    return (await fault.act(exchange)) ?? undefined;
+  };
+
+  const suffer = (fate: Fate, response: ServerResponse): boolean => {
+    if (fate === "cut") response.destroy();
+    if (fate === "hang") hanging.add(response);
+    return fate !== undefined;
+  };
+
+  const server = createServer(async (request, response) => {
+    try {
+      const body = await read(request);
+      const payload = JSON.parse(body.toString());
+      const queries: Exchange["queries"] = payload.queries ?? [payload];
+      const exchange: Exchange = { verb: verbOf(queries), queries, rows: [] };
+      if (suffer(await meet("before", exchange), response)) return;
+      const answer = await forward(upstream, agent, request, body);
+      if (answer.status === 200) {
+        const { results, ...only } = JSON.parse(answer.body.toString());
+        exchange.rows = (results ?? [only]).map((result: { rows: unknown[] }) => result.rows.length);
+        answered.push(exchange);
+        if (suffer(await meet("after", exchange), response)) return;
+      }
+      response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);
+    } catch (error) {
+      response.destroy(error as Error);
+    }
+  });
+  // A kept connection that closes while the worker sends on it would look like a fault nobody injected.
+  server.keepAliveTimeout = 0;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+
+  const reset = () => {
+    faults = [];
+    answered.length = 0;
+    for (const response of hanging) response.destroy();
+    hanging.clear();
+  };
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    answered,
+    count: (verb) => answered.filter((exchange) => exchange.verb === verb).length,
+    inject(fault) {
+      const first = Promise.withResolvers<Exchange>();
+      let count = 0;
+      const strike = (exchange: Exchange) => {
+        count += 1;
+        first.resolve(exchange);
+      };
+      faults.push({ ...fault, left: fault.times ?? 1, strike });
+      return {
+        get count() {
+          return count;
+        },
+        injected: first.promise,
+      };
+    },
+    reset,
+    async stop() {
+      reset();
+      agent.destroy();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function read(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function forward(
+  upstream: string,
+  agent: Agent,
+  { headers }: IncomingMessage,
+  body: Buffer,
+): Promise<{ status: number; body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const { "transfer-encoding": _, connection: __, host: ___, ...rest } = headers;
+    const outgoing = post(`http://${upstream}/sql`, {
+      method: "POST",
+      agent,
+      headers: { ...rest, "content-length": body.length },
+    });
+    outgoing.once("response", (incoming) =>
+      read(incoming).then((bytes) => resolve({ status: incoming.statusCode ?? 500, body: bytes }), reject),
+    );
+    outgoing.once("error", reject);
+    outgoing.end(body);
+  });
+}
