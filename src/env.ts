@@ -17,17 +17,27 @@ export interface Env {
   readonly PAWL_CONSUMER_WAIT_MS?: string;
 }
 
-const TOKEN_LENGTH = 16;
+/** At least 16 visible characters that a header can carry: no space, no comma. */
+const TOKEN = /^[\x21-\x2b\x2d-\x7e]{16,}$/;
+const POSTGRES_URL = /^postgres(ql)?:\/\//;
 
-/** What is missing before this deployment can serve, as a sentence; null when nothing is. */
+/** What is missing or wrong before this deployment can serve, as a sentence; null when nothing is. */
 export function whatIsMissing(env: Env): string | null {
   if (!env.DATABASE_URL)
     return "The secret DATABASE_URL is not set: run `npx wrangler secret put DATABASE_URL`.";
   if (!env.PAWL_ADMIN_TOKEN) {
     return "The secret PAWL_ADMIN_TOKEN is not set: run `npx wrangler secret put PAWL_ADMIN_TOKEN`.";
   }
-  if (env.PAWL_ADMIN_TOKEN.length < TOKEN_LENGTH) {
-    return `The secret PAWL_ADMIN_TOKEN is shorter than ${TOKEN_LENGTH} characters: set a longer, random one.`;
+  if (!POSTGRES_URL.test(env.DATABASE_URL) || !URL.canParse(env.DATABASE_URL)) {
+    return "The secret DATABASE_URL is not a connection string: it must look like postgres://user:password@host/database.";
+  }
+  if (!TOKEN.test(env.PAWL_ADMIN_TOKEN)) {
+    return "The secret PAWL_ADMIN_TOKEN must be at least 16 visible ASCII characters, without spaces and commas.";
+  }
+  try {
+    readSettings(env);
+  } catch (error) {
+    return (error as Error).message;
   }
   return null;
 }

@@ -1,8 +1,8 @@
 /** Builds everything from the environment. The only file that sees every folder. */
 import { monotonicFactory } from "ulid";
+import { clock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
 import type { Decision } from "./engine/decide.ts";
-import type { Clock } from "./engine/ports.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
 import { type Env, readSettings, whatIsMissing } from "./env.ts";
 import { createApp } from "./http/app.ts";
@@ -18,33 +18,6 @@ import { createStore } from "./storage/store.ts";
 import { observed, report } from "./telemetry.ts";
 
 const newRunId = monotonicFactory();
-
-const clock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      // Longer than a timer can count (2^31 - 1 ms) is longer than any invocation lives.
-      const timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1));
-      signal?.addEventListener("abort", () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    }),
-  rest: {
-    // A message is a task of its own, after all microtasks; a timer would round up to a millisecond.
-    settled: () =>
-      new Promise((resolve) => {
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => {
-          port1.close();
-          resolve();
-        };
-        port2.postMessage(null);
-      }),
-    grace: () => new Promise((resolve) => setTimeout(resolve, 20)),
-  },
-};
 
 /** The worker's handlers for these workflows; `takeTurn` is what the `Turn` entrypoint answers with. */
 export function createWorker(workflows: readonly AnyWorkflow[]) {

@@ -43,8 +43,7 @@ export function durationMs(duration: Duration | string): number {
   const shown = show(duration);
   const ms =
     typeof duration === "number" ? duration : typeof duration === "string" ? parse(duration) : sum(duration);
-  if (ms === undefined || Number.isNaN(ms))
-    throw new InvalidDuration(shown, "it cannot be read");
+  if (ms === undefined || Number.isNaN(ms)) throw new InvalidDuration(shown, "it cannot be read");
   if (ms < 0) throw new InvalidDuration(shown, "it is negative");
   if (ms > LONGEST_MS) throw new InvalidDuration(shown, "it is longer than ten years");
   return Math.round(ms);

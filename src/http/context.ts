@@ -11,7 +11,7 @@ export type HttpDeps =
     };
 
 /** Whoever the bearer token stands for: every call to a use case names its tenant. */
-export interface Principal {
+interface Principal {
   readonly tenant: string;
 }
 

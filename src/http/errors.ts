@@ -35,10 +35,10 @@ export const ERRORS = {
   store_unavailable: { status: 503, meaning: "The database does not answer; try again." },
 } as const satisfies Record<string, { status: ContentfulStatusCode; meaning: string }>;
 
-export type ErrorCode = keyof typeof ERRORS;
+type ErrorCode = keyof typeof ERRORS;
 
 /** The body of every answer that is not a success. */
-export interface ErrorAnswer {
+interface ErrorAnswer {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly requestId: string };
 }
 

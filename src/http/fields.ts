@@ -2,8 +2,6 @@
 import * as z from "zod";
 import { type Duration, durationMs } from "../engine/duration.ts";
 
-const PROBLEM_LIMIT = 10;
-
 /** Text that Postgres can store: no U+0000, no half of a surrogate pair. */
 export function text(min: number, max: number) {
   return z
@@ -62,9 +60,7 @@ export const deadline = span.transform(
 
 /** What is wrong, each problem with the path of its field. */
 export function problemsOf(error: z.ZodError): string[] {
-  const problems = error.issues.map(({ path, message }) =>
+  return error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.map(String).join(".")}: ${message}` : message,
   );
-  const more = problems.length - PROBLEM_LIMIT;
-  return more > 0 ? [...problems.slice(0, PROBLEM_LIMIT), `and ${more} more`] : problems;
 }

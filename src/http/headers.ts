@@ -3,7 +3,7 @@ import type { HttpEnv } from "./context.ts";
 import { answerError } from "./errors.ts";
 
 /** On every answer, errors included. No CORS header is among them: browsers of other origins get nothing. */
-export const SECURITY_HEADERS = {
+const SECURITY_HEADERS = {
   "Strict-Transport-Security": "max-age=31536000",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",

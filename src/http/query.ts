@@ -51,7 +51,7 @@ const InputFilter = z.strictObject({
 });
 
 /** What a list of runs may be asked for, as a typed client writes it. */
-export interface ListParameters {
+interface ListParameters {
   workflow?: string;
   /** One, several, or several with commas between. */
   status?: RunStatus | RunStatus[] | `${RunStatus},${string}`;
@@ -64,7 +64,7 @@ export interface ListParameters {
 }
 
 /** A list's question, ready for `Reads`. */
-export interface ListQuestion {
+interface ListQuestion {
   filter: RunFilter;
   limit: number;
   before: string | null;

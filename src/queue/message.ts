@@ -21,8 +21,13 @@ export function readMessage(body: unknown): WakeUp | null {
   const { v, tenant, runId, holdMs = 0, sweep } = body as Record<string, unknown>;
   if (v !== 1) return null;
   if (sweep === true) return { kind: "sweep" };
-  if (typeof tenant !== "string" || tenant === "" || typeof runId !== "string" || !ULID.test(runId))
-    return null;
+  if (typeof tenant !== "string" || !isStorable(tenant)) return null;
+  if (typeof runId !== "string" || !ULID.test(runId)) return null;
   if (typeof holdMs !== "number" || !(holdMs >= 0 && holdMs < 1_000)) return null;
   return { kind: "run", ref: { tenant, runId }, holdMs };
+}
+
+/** What Postgres refuses, it would refuse with the whole batch. */
+function isStorable(text: string): boolean {
+  return text !== "" && !text.includes("\u0000") && text.isWellFormed();
 }

@@ -81,8 +81,14 @@ describe("durationMs", () => {
   });
 
   test("gives a whole number from 0 to ten years or InvalidDuration, whatever it is given", () => {
-    const text = fc.array(fc.tuple(fc.nat(), fc.constantFrom("", " ", "."), fc.constantFrom("s", "h", "month", "")));
-    const given = fc.oneof(fc.anything({ withBigInt: true }), fc.string(), text.map((parts) => parts.flat().join("")));
+    const text = fc.array(
+      fc.tuple(fc.nat(), fc.constantFrom("", " ", "."), fc.constantFrom("s", "h", "month", "")),
+    );
+    const given = fc.oneof(
+      fc.anything({ withBigInt: true }),
+      fc.string(),
+      text.map((parts) => parts.flat().join("")),
+    );
     fc.assert(
       fc.property(given, (duration) => {
         try {

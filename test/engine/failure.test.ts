@@ -103,7 +103,12 @@ describe("toFailure", () => {
     }
     const texts = { name: "n\u0000", message: "m\u0000\ud800", stack: "s\u0000", code: "c\udc00" };
     const failure = toFailure(Object.assign(new Error("", { cause: "cause\u0000" }), texts));
-    expect(failure).toMatchObject({ name: "n\ufffd", message: "m\ufffd\ufffd", stack: "s\ufffd", code: "c\ufffd" });
+    expect(failure).toMatchObject({
+      name: "n\ufffd",
+      message: "m\ufffd\ufffd",
+      stack: "s\ufffd",
+      code: "c\ufffd",
+    });
     expectStorable(failure);
     expectStorable(toFailure(new Rude("no")));
   });
@@ -127,9 +132,17 @@ describe("toFailure", () => {
   });
 
   test("never throws, and what it gives can be stored, whatever was thrown", () => {
-    const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true });
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withNullPrototype: true,
+    });
     const error = fc
-      .tuple(fc.string({ unit: "binary" }), fc.dictionary(fc.constantFrom("code", "name", "stack", "cause"), anything))
+      .tuple(
+        fc.string({ unit: "binary" }),
+        fc.dictionary(fc.constantFrom("code", "name", "stack", "cause"), anything),
+      )
       .map(([message, fields]) => Object.assign(new Error(message), fields));
     fc.assert(
       fc.property(fc.oneof(anything, error), (thrown) => expectStorable(toFailure(thrown))),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InvalidDuration, NonRetryableError, StepFailed, UnstorableValue } from "../../src/engine/errors.ts";
 import { LONGEST_MS } from "../../src/engine/duration.ts";
+import { InvalidDuration, NonRetryableError, StepFailed, UnstorableValue } from "../../src/engine/errors.ts";
 import { nextRetryMs, type Retry, RetryableError } from "../../src/engine/retry.ts";
 import { failureOf, NOON } from "./support.ts";
 
@@ -54,11 +54,20 @@ describe("nextRetryMs", () => {
     const span = fc.integer({ min: 0, max: LONGEST_MS });
     const backoff = fc.constantFrom("fixed" as const, "exponential" as const);
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5_000 }), span, span, backoff, fc.string(), (attempt, delay, maxDelay, kind, seed) => {
-        const retry = { maxAttempts: 10_000, delay, maxDelay, backoff: kind };
-        const ms = nextRetryMs(retry, attempt, new Error(), seed, NOON) ?? -1;
-        return Number.isInteger(ms) && ms >= 0 && ms <= maxDelay && (ms > 0 || Math.min(delay, maxDelay) <= 1);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 5_000 }),
+        span,
+        span,
+        backoff,
+        fc.string(),
+        (attempt, delay, maxDelay, kind, seed) => {
+          const retry = { maxAttempts: 10_000, delay, maxDelay, backoff: kind };
+          const ms = nextRetryMs(retry, attempt, new Error(), seed, NOON) ?? -1;
+          return (
+            Number.isInteger(ms) && ms >= 0 && ms <= maxDelay && (ms > 0 || Math.min(delay, maxDelay) <= 1)
+          );
+        },
+      ),
       { numRuns: 2_000 },
     );
   });
@@ -70,8 +79,14 @@ describe("nextRetryMs", () => {
   });
 
   test("spreads what failed together over a quarter of the delay, the same way every time", () => {
-    const spread = Array.from({ length: 500 }, (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0);
-    const again = Array.from({ length: 500 }, (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0);
+    const spread = Array.from(
+      { length: 500 },
+      (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
+    );
+    const again = Array.from(
+      { length: 500 },
+      (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
+    );
     expect(spread).toEqual(again);
     expect(Math.min(...spread)).toBeLessThan(7_700);
     expect(Math.max(...spread)).toBeGreaterThan(9_800);
@@ -84,7 +99,10 @@ describe("nextRetryMs", () => {
     ["NonRetryableError thrown without new words at all", new NonRetryableError()],
     ["a class of the user's that extends it", new (class Declined extends NonRetryableError {})("no funds")],
     ["a failed step that the body passes on", new StepFailed("a", 3, failureOf("no"))],
-    ["a value that cannot be stored", new UnstorableValue("The output", "a", "is a function", "Return data.")],
+    [
+      "a value that cannot be stored",
+      new UnstorableValue("The output", "a", "is a function", "Return data."),
+    ],
     ["a duration that cannot be read", new InvalidDuration('"soon"', "it cannot be read")],
   ])("does not try again after %s", (_, thrown) => {
     expect(after(1, { maxAttempts: 10 }, thrown)).toBeNull();
@@ -126,9 +144,12 @@ describe("RetryableError", () => {
     expect(after(3, {}, wanting(1))).toBeNull();
   });
 
-  test.each([["soon"], [-1], [Number.NaN], [new Date(Number.NaN)]])("refuses to be made with %j", (retryAfter) => {
-    expect(() => wanting(retryAfter)).toThrow(InvalidDuration);
-  });
+  test.each([["soon"], [-1], [Number.NaN], [new Date(Number.NaN)]])(
+    "refuses to be made with %j",
+    (retryAfter) => {
+      expect(() => wanting(retryAfter)).toThrow(InvalidDuration);
+    },
+  );
 
   test("keeps its cause", () => {
     const cause = new Error("429");

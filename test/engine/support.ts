@@ -75,7 +75,9 @@ export function stored<T>(value: T): T {
 
 function inJsonbOrder(value: object): object {
   const bytes = (key: string) => Buffer.from(key, "utf8");
-  const keys = Object.keys(value).sort((a, b) => bytes(a).length - bytes(b).length || bytes(a).compare(bytes(b)));
+  const keys = Object.keys(value).sort(
+    (a, b) => bytes(a).length - bytes(b).length || bytes(a).compare(bytes(b)),
+  );
   const sorted = {};
   for (const key of keys) {
     const field = Object.getOwnPropertyDescriptor(value, key);

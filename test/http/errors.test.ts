@@ -12,6 +12,10 @@ const { PawlError, StoreUnavailable } = engineErrors;
 
 const SECRET = "postgres://owner:hunter2@db.internal:5432/pawl";
 
+class OddlyCoded extends PawlError {
+  readonly code = "constructor";
+}
+
 /** The app when every port fails with this. */
 async function failing(error: unknown) {
   const port = new Proxy({}, { get: () => () => Promise.reject(error) });
@@ -135,6 +139,7 @@ describe("an error that nobody expected", () => {
     ["an Error", new Error(SECRET)],
     ["a string", SECRET],
     ["null", null],
+    ["one of ours with a code of Object.prototype", new OddlyCoded(SECRET)],
     ["an error that calls itself one of ours", Object.assign(new Error(SECRET), { code: "run_not_found" })],
     ["one with a code of Object.prototype", Object.assign(new Error(SECRET), { code: "constructor" })],
   ])("%s: a 500 that tells the caller nothing and the operator everything", async (_name, error) => {

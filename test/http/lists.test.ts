@@ -95,7 +95,7 @@ describe.each(LISTS)("%s", (path) => {
     ["input.a%00=1", "path"],
     ["input.a=%00", "value"],
     [`input.${Array(11).fill("a").join(".")}=1`, "path"],
-    ["input.a=1&input.b=2", "input.b"],
+    ["input.a=1&input.b=2", "input.b: only one"],
     ["input.a=1&input.a=2", "input.a"],
   ])("?%s is refused, naming %s", async (query, named) => {
     const { call, asked } = await lists(0);

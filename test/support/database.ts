@@ -29,13 +29,18 @@ export async function createDatabase(): Promise<TestDatabase> {
   await onServer(admin, `create database ${name} template ${TEMPLATE}`);
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  const pool = new pg.Pool({ connectionString: url.href, max: 8 });
+  return openDatabase(url.href, () => onServer(admin, `drop database ${name} with (force)`));
+}
+
+/** A migrated database that exists already; `remove` is called once nobody here is connected any more. */
+export function openDatabase(url: string, remove: () => Promise<void>): TestDatabase {
+  const pool = new pg.Pool({ connectionString: url, max: 8 });
   // Tests cut connections on purpose; an idle one that breaks is no news.
   pool.on("error", () => {});
-  const db = connect(url.href, inject("gateway"));
+  const db = connect(url, inject("gateway"));
   let offset = 0;
   return {
-    url: url.href,
+    url,
     gateway: inject("gateway"),
     pool,
     db,
@@ -51,7 +56,7 @@ export async function createDatabase(): Promise<TestDatabase> {
     },
     async drop() {
       await pool.end();
-      await onServer(admin, `drop database ${name} with (force)`);
+      await remove();
     },
   };
 }

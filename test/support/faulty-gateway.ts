@@ -39,7 +39,7 @@ export interface Fault {
   /** How often; once by default. */
   readonly times?: number;
   /** What happens then; it goes on when this resolves. */
-  readonly act: (exchange: Exchange) => Fate | void | Promise<Fate | void>;
+  readonly act: (exchange: Exchange) => Fate | Promise<Fate>;
 }
 
 export interface Injection {
@@ -64,23 +64,24 @@ const MARKS: readonly (readonly [Verb, RegExp])[] = [
   ["start", /insert into pawl\.runs/],
   ["revive", /'revival', 'revived'/],
   ["commit", /\bcommitted as \(/],
-  ["claim suspect", /status = 'running', turn = r\.turn \+ 1(?=.*)/s],
+  ["claim", /r\.lost_turns = 0 order by/],
+  ["claim suspect", /r\.lost_turns > 0 order by/],
   ["renew", /update pawl\.runs set lease_expires_at/],
   ["cancel", /set status = 'cancelled'/],
   ["discard", /update pawl\.runs set discarded_at/],
   ["reclaim", /lost_turns = r\.lost_turns \+ 1/],
   ["collect", /set wake_up_sent_at = at\.now/],
   ["tick", /insert into pawl\.ticks/],
-  ["read back", /^select .*"turn" int\) join pawl\.runs/s],
+  ["read back", /^select .*"turn" int\) join pawl\.runs/],
 ];
 
 function verbOf(queries: Exchange["queries"]): Verb {
   const text = queries.map(({ query }) => query.replace(/\s+/g, " ").trim()).join(";");
-  const [verb] = MARKS.find(([, mark]) => mark.test(text)) ?? ["read"];
-  if (verb === "claim suspect") return /lost_turns = 0/.test(text) ? "claim" : "claim suspect";
+  const verb = MARKS.find(([, mark]) => mark.test(text))?.[0] ?? "read";
   // A new statement of Pawl's must get a mark, or no test can aim at it.
-  if (verb === "read" && /\b(insert|update|delete) /i.test(text)) throw new Error(`unknown statement: ${text}`);
-  return verb as Verb;
+  if (verb === "read" && /\b(insert|update|delete) /i.test(text))
+    throw new Error(`unknown statement: ${text}`);
+  return verb;
 }
 
 export async function startFaultyGateway(upstream: string): Promise<FaultyGateway> {
@@ -90,13 +91,11 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
   const agent = new Agent({ keepAlive: true });
 
   const meet = async (when: Fault["when"], exchange: Exchange): Promise<Fate> => {
-    const fault = faults.find(
-      (f) => f.when === when && f.left > 0 && [f.on].flat().includes(exchange.verb),
-    );
+    const fault = faults.find((f) => f.when === when && f.left > 0 && [f.on].flat().includes(exchange.verb));
     if (fault === undefined) return undefined;
     fault.left -= 1;
     fault.strike(exchange);
-    return (await fault.act(exchange)) ?? undefined;
+    return fault.act(exchange);
   };
 
   const suffer = (fate: Fate, response: ServerResponse): boolean => {
