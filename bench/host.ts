@@ -32,7 +32,13 @@ export async function startHost(name: HostName, databaseUrl: string, gateway: st
 async function underWrangler(vars: Record<string, string>): Promise<Host> {
   const folder = mkdtempSync(join(tmpdir(), "pawl-bench-"));
   const envFile = join(folder, "env");
-  writeFileSync(envFile, Object.entries(vars).map(([key, value]) => `${key}="${value}"\n`).join(""), { mode: 0o600 });
+  writeFileSync(
+    envFile,
+    Object.entries(vars)
+      .map(([key, value]) => `${key}="${value}"\n`)
+      .join(""),
+    { mode: 0o600 },
+  );
   const port = await freePort();
   const child = spawnGuarded(
     process.execPath,
@@ -45,7 +51,13 @@ async function underWrangler(vars: Record<string, string>): Promise<Host> {
     ],
     {
       stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+      // The same as `npm run dev` sets, which says why.
+      env: {
+        ...process.env,
+        X_LOCAL_OBSERVABILITY: "false",
+        WRANGLER_SEND_METRICS: "false",
+        CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      },
       lastSignal: "SIGTERM",
     },
   );

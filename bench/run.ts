@@ -2,7 +2,7 @@
  * `npm run bench`: W1 and W2 under `wrangler dev` and in plain Miniflare, interleaved, on one Postgres with
  * its default durability. Prints medians with their spread; absolute figures belong to this machine and hour.
  */
-import { mkdtempSync, rmSync, chmodSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -47,7 +47,9 @@ console.log("| | median | lowest | highest |\n|---|---|---|---|");
 for (const [name, values] of figures) {
   const sorted = values.toSorted((a, b) => a - b);
   const shown = [sorted[Math.floor(sorted.length / 2)], sorted[0], sorted.at(-1)];
-  console.log(`| ${name} | ${shown.map((value) => (value ?? 0).toFixed(value && value > 100 ? 0 : 2)).join(" | ")} |`);
+  console.log(
+    `| ${name} | ${shown.map((value) => (value ?? 0).toFixed(value && value > 100 ? 0 : 2)).join(" | ")} |`,
+  );
 }
 
 function note(name: string, value: number): void {

@@ -24,7 +24,9 @@ export async function w2(bed: Bed): Promise<number> {
 async function start({ url }: Bed, runs: number, steps: number): Promise<string[]> {
   const ids: string[] = [];
   for (let left = runs; left > 0; left -= 500) {
-    const body = JSON.stringify({ runs: Array.from({ length: Math.min(left, 500) }, () => ({ input: { steps } })) });
+    const body = JSON.stringify({
+      runs: Array.from({ length: Math.min(left, 500) }, () => ({ input: { steps } })),
+    });
     const answer = await fetch(`${url}/api/workflows/sequence/runs:batch`, {
       method: "POST",
       headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },

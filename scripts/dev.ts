@@ -47,7 +47,7 @@ async function start(options: DevOptions): Promise<void> {
     DATABASE_URL: databaseUrl,
     PAWL_ADMIN_TOKEN: token,
     SHOP_URL: shop.url,
-    // Production waits a little to fill its batches; locally a run should move at once.
+    // Locally one batch is handed over at a time: a consumer that waited for a slow step would hold up all runs.
     PAWL_CONSUMER_WAIT_MS: "0",
     ...(gateway && { NEON_LOCAL: gateway.host }),
   });

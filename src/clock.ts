@@ -1,31 +1,43 @@
 import type { Clock } from "./engine/ports.ts";
 
-/** This worker's own time. What is due is never asked of it, only of the database. */
-export const clock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      const over = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", over);
-        resolve();
-      };
-      // Longer than a timer can count (2^31 - 1 ms) is longer than any invocation lives.
-      const timer = setTimeout(over, Math.min(ms, 2 ** 31 - 1));
-      if (signal?.aborted) over();
-      else signal?.addEventListener("abort", over);
-    }),
-  rest: {
-    // A message is a task of its own, after all microtasks; a timer would round up to a millisecond.
-    settled: () =>
-      new Promise((resolve) => {
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => {
-          port1.close();
-          resolve();
-        };
-        port2.postMessage(null);
-      }),
-    grace: () => new Promise((resolve) => setTimeout(resolve, 20)),
-  },
-};
+/** This worker's own time, for one invocation. What is due is never asked of it, only of the database. */
+export function createClock(): Clock {
+  let channel: MessageChannel | undefined;
+  const resting: (() => void)[] = [];
+  return {
+    now: () => Date.now(),
+    sleep,
+    rest: {
+      // A message is a task of its own, after all microtasks; a timer would round up to a millisecond.
+      settled: () =>
+        new Promise((resolve) => {
+          channel ??= open(() => resting.shift()?.());
+          resting.push(resolve);
+          channel.port2.postMessage(null);
+        }),
+      grace: () => sleep(20),
+    },
+  };
+}
+
+/** Longer than a timer can count (2^31 - 1 ms) is longer than any invocation lives. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", over);
+      resolve();
+    };
+    const timer = setTimeout(over, Math.min(ms, LONGEST_TIMER_MS));
+    if (signal?.aborted) over();
+    else signal?.addEventListener("abort", over);
+  });
+}
+
+function open(onMessage: () => void): MessageChannel {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = onMessage;
+  return channel;
+}

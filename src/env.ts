@@ -13,6 +13,8 @@ export interface Env {
   readonly PAWL_LEASE_MS?: string;
   readonly PAWL_LOST_TURN_LIMIT?: string;
   readonly PAWL_WAKE_UP_GRACE_MS?: string;
+  /** How long one request to the database may go without an answer. */
+  readonly PAWL_DATABASE_TIMEOUT_MS?: string;
   /** How long the queue consumer waits for slow turns before it lets the next batch come. */
   readonly PAWL_CONSUMER_WAIT_MS?: string;
 }
@@ -43,13 +45,16 @@ export function whatIsMissing(env: Env): string | null {
 }
 
 /** Every limit and span in one place. Throws when a setting is not a whole number. */
-export function readSettings(env: Env): Settings & { readonly consumerWaitMs: number } {
+export function readSettings(
+  env: Env,
+): Settings & { readonly databaseTimeoutMs: number; readonly consumerWaitMs: number } {
   return {
     leaseMs: wholeNumber(env, "PAWL_LEASE_MS", 30_000),
     lostTurnLimit: wholeNumber(env, "PAWL_LOST_TURN_LIMIT", 8),
     wakeUpGraceMs: wholeNumber(env, "PAWL_WAKE_UP_GRACE_MS", 15_000),
     sweepHorizonMs: 120_000,
     sweepLimit: 1_000,
+    databaseTimeoutMs: wholeNumber(env, "PAWL_DATABASE_TIMEOUT_MS", 15_000),
     // A consumer may run for 15 minutes; what is slower still is cut off, and its lease is reclaimed.
     consumerWaitMs: wholeNumber(env, "PAWL_CONSUMER_WAIT_MS", 14 * 60_000),
   };
@@ -59,6 +64,7 @@ type NumberSetting =
   | "PAWL_LEASE_MS"
   | "PAWL_LOST_TURN_LIMIT"
   | "PAWL_WAKE_UP_GRACE_MS"
+  | "PAWL_DATABASE_TIMEOUT_MS"
   | "PAWL_CONSUMER_WAIT_MS";
 
 function wholeNumber(env: Env, name: NumberSetting, fallback: number): number {

@@ -1,6 +1,6 @@
 /** Builds everything from the environment. The only file that sees every folder. */
 import { monotonicFactory } from "ulid";
-import { clock } from "./clock.ts";
+import { createClock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
 import type { Decision } from "./engine/decide.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
@@ -22,16 +22,27 @@ const newRunId = monotonicFactory();
 /** The worker's handlers for these workflows; `takeTurn` is what the `Turn` entrypoint answers with. */
 export function createWorker(workflows: readonly AnyWorkflow[]) {
   const registry = new Registry(workflows);
+  const deployments = new WeakMap<Env, Deployment>();
+  const deploymentOf = (env: Env): Deployment => {
+    const deployment = deployments.get(env) ?? readDeployment(env, registry);
+    deployments.set(env, deployment);
+    return deployment;
+  };
+  const runtimeOf = (env: Env): Runtime => {
+    const deployment = deploymentOf(env);
+    if (deployment.unready !== null) throw new Error(deployment.unready);
+    return { ...deployment.runtime, clock: createClock() };
+  };
   const app = createApp<Env>(async (env) => {
-    const unready = whatIsMissing(env);
+    const { unready } = deploymentOf(env);
     if (unready !== null) return { unready };
     const adminTokenDigest = await digestToken(env.PAWL_ADMIN_TOKEN ?? "");
-    return { unready, runtime: buildRuntime(env, registry), adminTokenDigest };
+    return { unready, runtime: runtimeOf(env), adminTokenDigest };
   });
   return {
     fetch: (request: Request, env: Env, ctx: ExecutionContext) => app.fetch(request, env, ctx),
     async queue(batch: MessageBatch<unknown>, env: Env, ctx: ExecutionContext): Promise<void> {
-      const runtime = buildRuntime(env, registry);
+      const runtime = runtimeOf(env);
       await consumeWakeUps(
         {
           runtime,
@@ -44,10 +55,10 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
       );
     },
     async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
-      await tick(buildRuntime(env, registry));
+      await tick(runtimeOf(env));
     },
     takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null> {
-      return takeTurn(buildRuntime(env, registry), turn);
+      return takeTurn(runtimeOf(env), turn);
     },
   };
 }
@@ -58,19 +69,24 @@ function loopback(ctx: ExecutionContext): Loopback {
   return (turn) => Turn.take(turn);
 }
 
-/** A runtime for one invocation. */
-function buildRuntime(env: Env, registry: Registry): Runtime {
-  const missing = whatIsMissing(env);
-  if (missing !== null) throw new Error(missing);
-  const db = connect(env.DATABASE_URL ?? "", env.NEON_LOCAL);
-  return {
+/** What follows from the environment alone, and is built once per isolate: it holds nothing of an invocation. */
+type Deployment =
+  | { readonly unready: string }
+  | { readonly unready: null; readonly runtime: Omit<Runtime, "clock"> };
+
+function readDeployment(env: Env, registry: Registry): Deployment {
+  const unready = whatIsMissing(env);
+  if (unready !== null) return { unready };
+  const settings = readSettings(env);
+  const db = connect(env.DATABASE_URL ?? "", env.NEON_LOCAL, settings.databaseTimeoutMs);
+  const runtime = {
     store: observed("store", createStore(db)),
     reads: observed("reads", createReads(db)),
     wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
-    clock,
     registry,
-    settings: readSettings(env),
+    settings,
     newRunId: () => newRunId(),
     report,
   };
+  return { unready, runtime };
 }

@@ -47,7 +47,7 @@ select r.tenant, r.id, r.lease_expires_at is not null as running,
     where j.tenant = r.tenant and j.run_id = r.id and r.lease_expires_at is not null) as journal,
   (select json_agg(json_build_array(t.key, pawl.ms(t.due_at)) order by t.due_at) from pawl.timers t
     where t.tenant = r.tenant and t.run_id = r.id and r.lease_expires_at is not null) as timers
-from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text)
+from (select distinct tenant, "runId" from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text)) a
 join pawl.runs r on r.tenant = a.tenant and r.id = a."runId"
 where r.lease_expires_at is not null or (r.lost_turns > 0 and r.wake_at <= pawl.clock())`;
 

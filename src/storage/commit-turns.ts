@@ -21,10 +21,16 @@ decided as materialized (
     "deliveries" int, "stepsDone" int, "currentStep" text, "output" jsonb, "failure" jsonb,
     "entries" jsonb, "timers" jsonb, "endedTimers" jsonb)
 ),
+ours as materialized (
+  select r.tenant, r.id from decided d join pawl.runs r on r.tenant = d.tenant and r.id = d."runId"
+  where r.turn = d.turn and r.status = 'running'
+  order by r.tenant, r.id
+  for update of r
+),
 committed as (
   update pawl.runs r
   set status = case when d.final or r.deliveries = d.deliveries then d.status else 'ready' end,
-    wake_at = case when d.final then null when r.deliveries = d.deliveries then least(w.at, r.deadline_at) else at.now end,
+    wake_at = case when d.final then null when r.deliveries = d.deliveries then least(w.at, r.deadline_at) else least(at.now, r.deadline_at) end,
     wake_up_sent_at = case
       when not d.final and (r.deliveries <> d.deliveries or least(w.at, r.deadline_at) < at.now + interval '1 day')
       then at.now end,
@@ -36,7 +42,7 @@ committed as (
     output = d.output -> 'json',
     output_meta = nullif(d.output -> 'meta', 'null'),
     failure = d.failure
-  from decided d cross join at,
+  from decided d join ours o on o.tenant = d.tenant and o.id = d."runId" cross join at,
     lateral (select least(at.now + d."wakeInMs" * interval '1 ms', to_timestamp(d."wakeAt" / 1000)) as at) w
   where r.tenant = d.tenant and r.id = d."runId" and r.turn = d.turn and r.lease_expires_at is not null
   returning r.tenant, r.id, r.turn, r.status, r.wake_at

@@ -23,19 +23,17 @@ export interface Db {
   execute(statements: readonly Statement[]): Promise<Row[][]>;
 }
 
-/** A database that accepts a connection and never answers must not hold an invocation for ever. */
-const ANSWER_WITHIN_MS = 15_000;
-
 /**
+ * `timeoutMs`: a database that accepts a connection and never answers must not hold an invocation for ever.
  * `local` is the host and port of a Neon-compatible gateway, for development: the driver would otherwise
  * look for Neon's own endpoint beside the host of the connection string.
  */
-export function connect(url: string, local: string | undefined): Db {
+export function connect(url: string, local: string | undefined, timeoutMs = 15_000): Db {
   if (local !== undefined) neonConfig.fetchEndpoint = () => `http://${local}/sql`;
   const sql = neon(url);
   return {
     async execute(statements) {
-      const fetchOptions = { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
+      const fetchOptions = { signal: AbortSignal.timeout(timeoutMs) };
       try {
         const [first] = statements;
         if (first !== undefined && statements.length === 1) {

@@ -23,7 +23,7 @@ reclaimed as (
     failure = case when r.lost_turns + 1 >= $2 then $3::jsonb end,
     finished_at = case when r.lost_turns + 1 >= $2 then at.now end,
     wake_at = case when r.lost_turns + 1 < $2
-      then at.now + least(60, 2 ^ r.lost_turns) * (0.75 + random() / 4) * interval '1 s' end,
+      then least(r.deadline_at, at.now + least(60, 2 ^ r.lost_turns) * (0.75 + random() / 4) * interval '1 s') end,
     wake_up_sent_at = case when r.lost_turns + 1 < $2 then at.now end
   from expired e, at
   where r.tenant = e.tenant and r.id = e.id

@@ -4,21 +4,19 @@ import type { NewRun, StartedRun } from "../engine/ports.ts";
 import type { Db } from "./db.ts";
 import { RUN_COLUMNS, type RunRow, toRun } from "./rows.ts";
 
-/** Raised inside the statement, so that a batch with one conflict starts nothing. */
+/** Raised inside the transaction, so that a batch with one conflict starts nothing. */
 const CONFLICT = "PW409";
 
-/**
- * `on conflict do nothing`, else select, gives nothing at all for some of many concurrent starts with one
- * key: the select's snapshot is older than the row it lost to. The update that changes nothing locks and
- * returns it. `xmax` is 0 only on a row that this statement inserted.
- */
-const START = `
-with at as materialized (select pawl.clock() as now),
+const ASKED = `
 asked as materialized (
   select * from jsonb_to_recordset($2::jsonb) as a (
     "id" text, "workflow" text, "version" int, "input" jsonb, "tags" text[], "idempotencyKey" text,
     "startAt" float8, "delayMs" float8, "deadlineAt" float8, "deadlineInMs" float8)
-),
+)`;
+
+/** In the order of the keys: two batches that start the same ones must not wait for each other. */
+const INSERT = `
+with at as materialized (select pawl.clock() as now), ${ASKED},
 started as (
   insert into pawl.runs (tenant, id, workflow, version, status, wake_at, wake_up_sent_at, deadline_at, created_at,
     tags, idempotency_key, input, input_meta)
@@ -30,36 +28,45 @@ started as (
   cross join lateral (select least(d.at, greatest(at.now, to_timestamp(a."startAt" / 1000),
     at.now + a."delayMs" * interval '1 ms')) as at) w
   order by a.workflow, a."idempotencyKey", a.id
-  on conflict (tenant, workflow, idempotency_key) where idempotency_key is not null
-    do update set idempotency_key = excluded.idempotency_key
-  returning *, (xmax = 0) as created
+  on conflict (tenant, workflow, idempotency_key) where idempotency_key is not null do nothing
+  returning tenant, id, tags
 ),
 tagged as (
   insert into pawl.run_tags (tenant, tag, run_id)
-  select r.tenant, tag, r.id from started r, unnest(r.tags) as tag where r.created
+  select distinct r.tenant, tag, r.id from started r, unnest(r.tags) as tag
 )
-select ${RUN_COLUMNS}, r.created, a.id as asked_id,
+select id from started`;
+
+/**
+ * A statement of its own: the run that a key has already may be younger than the snapshot of the insert that
+ * lost to it. It locks nothing: a start waits for no turn of the run that it finds.
+ */
+const FIND = `
+with at as materialized (select pawl.clock() as now), ${ASKED}
+select ${RUN_COLUMNS}, a.id as asked_id,
   greatest(0, ceil(extract(epoch from r.wake_at - at.now) * 1000))::float8 as wake_in_ms,
   case when r.input <> a.input -> 'json' or r.input_meta is distinct from nullif(a.input -> 'meta', 'null')
     then pawl.refuse('${CONFLICT}', jsonb_build_array(r.idempotency_key, r.id)::text) end
-from started r cross join at
-join asked a on a.id = r.id or (a.workflow = r.workflow and a."idempotencyKey" = r.idempotency_key)`;
+from asked a cross join at
+cross join lateral (select * from pawl.runs r where r.tenant = $1 and r.id = coalesce((select k.id from pawl.runs k
+  where k.tenant = $1 and k.workflow = a.workflow and k.idempotency_key = a."idempotencyKey"), a.id) limit 1) r`;
 
-type StartedRow = RunRow & { created: boolean; asked_id: string; wake_in_ms: number | null };
+type FoundRow = RunRow & { asked_id: string; wake_in_ms: number | null };
 
 /** In the order of `runs`. Throws `IdempotencyConflict`, and then has started none. */
 export async function startRuns(db: Db, tenant: string, runs: readonly NewRun[]): Promise<StartedRun[]> {
-  const [rows = []] = await db
-    .execute([{ text: START, params: [tenant, JSON.stringify(runs)] }])
-    .catch((error: unknown) => {
-      throw toConflict(error);
-    });
-  const byAskedId = new Map((rows as unknown as StartedRow[]).map((row) => [row.asked_id, row]));
+  const params = [tenant, JSON.stringify(runs)];
+  const statements = [INSERT, FIND].map((text) => ({ text, params }));
+  const [inserted = [], found = []] = await db.execute(statements).catch((error: unknown) => {
+    throw toConflict(error);
+  });
+  const created = new Set(inserted.map(({ id }) => id));
+  const byAskedId = new Map((found as unknown as FoundRow[]).map((row) => [row.asked_id, row]));
   return runs.flatMap(({ id }) => {
     const row = byAskedId.get(id);
     return row === undefined
       ? []
-      : [{ run: toRun(row), created: row.created, wakeInMs: row.wake_in_ms ?? 0 }];
+      : [{ run: toRun(row), created: created.has(id), wakeInMs: row.wake_in_ms ?? 0 }];
   });
 }
 
