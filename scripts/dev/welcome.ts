@@ -23,7 +23,7 @@ export function welcome({ url, token, stateDir, dataDir, seconds }: Welcome): st
 Pawl is up after ${seconds.toFixed(1)} s.
 
   API        ${url}
-  Dashboard  ${url}/dashboard/
+  Dashboard  ${url}/dashboard/#token=${token}
   Token      ${token}
   Data       ${folders}
 
