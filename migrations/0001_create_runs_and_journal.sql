@@ -82,8 +82,6 @@ create table pawl.journal (
   attempt integer not null,
   -- The turn that wrote the entry.
   turn integer not null,
-  -- It was the only thing the workflow waited for: replay need not come to rest before handing it over.
-  lone boolean not null,
   started_at timestamptz not null,
   recorded_at timestamptz not null,
   retry_at timestamptz,
@@ -107,6 +105,7 @@ create table pawl.timers (
   tenant text not null,
   run_id text collate "C" not null,
   key text not null,
+  begun_at timestamptz not null,
   due_at timestamptz not null,
   turn integer not null,
   primary key (tenant, run_id, key)
@@ -125,7 +124,8 @@ create view pawl.stuck_runs as
   union all
   select r.tenant, r.id, r.status, 'sleeps past its timer ' || t.key from pawl.runs r
     join pawl.timers t on t.tenant = r.tenant and t.run_id = r.id
-   where r.status in ('ready', 'waiting') and r.wake_at > t.due_at
+   -- A run that is due, or spaced out after a lost turn, moves again all the same.
+   where r.status in ('ready', 'waiting') and r.wake_at > greatest(t.due_at, pawl.clock()) and r.lost_turns = 0
   union all
   select tenant, id, status, 'sleeps past its deadline' from pawl.runs
    where status in ('ready', 'waiting') and wake_at > deadline_at

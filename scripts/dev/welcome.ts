@@ -23,7 +23,7 @@ export function welcome({ url, token, stateDir, dataDir, seconds }: Welcome): st
 Pawl is up after ${seconds.toFixed(1)} s.
 
   API        ${url}
-  Dashboard  ${url}/dashboard/#token=${token}
+  Dashboard  ${url}/dashboard/#token=${encodeURIComponent(token)}
   Token      ${token}
   Data       ${folders}
 

@@ -28,6 +28,7 @@ export interface Decision extends RunRef {
   readonly timers: readonly NewTimer[];
   /** Keys of timers that are over, or that nobody will wait for any more. */
   readonly endedTimers: readonly string[];
+  /** What the run waits for, or did last; null leaves what is known. */
   readonly currentStep: string | null;
   readonly output: Encoded | null;
   readonly failure: Failure | null;
@@ -82,7 +83,7 @@ function park(run: Turn, edges: readonly Edge[], entries: readonly NewEntry[]): 
     wakeAt: earliest(dues.flatMap((due) => ("at" in due ? [due.at] : []))),
     wakeInMs,
     timers: edges.flatMap((edge) =>
-      edge.kind === "sleep" && !edge.begun ? [{ key: edge.key, due: edge.due }] : [],
+      edge.kind === "sleep" && edge.begunAt === null ? [{ key: edge.key, due: edge.due }] : [],
     ),
     currentStep: edges[0]?.key ?? null,
   };
@@ -98,7 +99,7 @@ function blank(run: Turn, entries: readonly NewEntry[]): Omit<Decision, "status"
     wakeAt: null,
     wakeInMs: null,
     timers: [],
-    currentStep: null,
+    currentStep: entries.at(-1)?.key ?? null,
     output: null,
     failure: null,
   };

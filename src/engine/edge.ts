@@ -24,8 +24,8 @@ export interface SleepEdge {
   readonly key: string;
   /** When it ends. */
   readonly due: When;
-  /** False when its timer is still to be written. */
-  readonly begun: boolean;
+  /** Null when its timer is still to be written. */
+  readonly begunAt: number | null;
 }
 
 /** Something a plan found that the journal does not know yet. */

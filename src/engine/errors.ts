@@ -1,6 +1,6 @@
 /**
  * Every error Pawl raises has a `code` that is stable, and a class that composes its own sentence from
- * facts. `http/app.ts` maps codes to statuses; `Failure` is what is stored of an error.
+ * facts. `http/errors.ts` maps codes to statuses; `Failure` is what is stored of an error.
  */
 export abstract class PawlError extends Error {
   abstract readonly code: string;

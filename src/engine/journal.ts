@@ -24,8 +24,6 @@ export interface Entry {
   readonly outcome: EntryOutcome;
   /** Counted from 1 per key. */
   readonly attempt: number;
-  /** It was the only thing the workflow waited for, so replay may hand it over without coming to rest first. */
-  readonly lone: boolean;
   readonly output: Encoded | null;
   readonly failure: Failure | null;
   /** Set for `retrying`: when the next attempt is due, in milliseconds since 1970 by the database's clock. */
@@ -35,13 +33,14 @@ export interface Entry {
 /** An entry that this turn adds. Times are spans: the database's clock turns them into instants at commit. */
 export interface NewEntry extends Omit<Entry, "retryAt"> {
   readonly retryInMs: number | null;
-  /** How long the step's body ran. */
+  /** How long the step's body ran, or the sleep lasted. */
   readonly tookMs: number;
 }
 
 /** A sleep that has begun and not yet been journaled as over. */
 export interface Timer {
   readonly key: string;
+  readonly begunAt: number;
   readonly dueAt: number;
 }
 
@@ -67,15 +66,15 @@ export interface Reading {
 
 /** Sorts entries (in `seq` order) into what is settled and what is still being tried. */
 export function readJournal(entries: readonly Entry[]): Reading {
-  const revivals = entries.filter((entry) => entry.outcome === "revived");
-  const lastRevival = revivals.at(-1)?.seq ?? 0;
-  const forgiven = (entry: Entry) =>
-    revivals.some((revival) => revival.seq > entry.seq && revival.failure?.step === entry.key);
+  const lastRevival = entries.findLast((entry) => entry.outcome === "revived")?.seq ?? 0;
+  // Only the failure that ended the run: what the workflow did after catching one cannot be undone.
+  const isForgiven = (entry: Entry, next: Entry | undefined) =>
+    next?.outcome === "revived" && next.failure?.step === entry.key;
   const settled: Settled[] = [];
   const attempts = new Map<string, Attempts>();
-  for (const entry of entries) {
+  for (const [i, entry] of entries.entries()) {
     if (!isKeyed(entry)) continue;
-    if (entry.outcome === "completed" || (entry.outcome === "failed" && !forgiven(entry))) {
+    if (entry.outcome === "completed" || (entry.outcome === "failed" && !isForgiven(entry, entries[i + 1]))) {
       settled.push(entry);
       attempts.delete(entry.key);
       continue;

@@ -46,9 +46,11 @@ export class GroupCommit {
     const due = committed.flatMap(({ tenant, runId, wakeInMs }) =>
       wakeInMs === null ? [] : [{ tenant, runId, wakeInMs }],
     );
-    await this.runtime.wakeUps.send(due).catch((error: unknown) => {
+    try {
+      await this.runtime.wakeUps.send(due);
+    } catch (error) {
       this.runtime.report("sending wake-ups after a commit", error);
-    });
+    }
   }
 
   /** Never rejects: a turn that cannot be committed is left to its lease. */

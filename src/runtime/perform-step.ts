@@ -43,7 +43,7 @@ export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: S
     attempt: edge.attempt,
     signal: stop.signal,
     heartbeat: async () => {
-      if (!(await renew(runtime, run))) abort(new LeaseLost(run.runId, run.turn));
+      await renew(runtime, run, abort);
       stop.signal.throwIfAborted();
     },
   };
@@ -80,7 +80,7 @@ export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: S
   }
 }
 
-/** Renews every third of a lease. An unreachable database is not a lost lease: the commit's fence decides. */
+/** Renews every third of a lease. */
 async function keepLease(
   runtime: StepRuntime,
   run: ClaimedRun,
@@ -90,16 +90,22 @@ async function keepLease(
   for (;;) {
     await runtime.clock.sleep(runtime.settings.leaseMs / 3, ended);
     if (ended.aborted) return;
-    try {
-      if (!(await renew(runtime, run))) return abort(new LeaseLost(run.runId, run.turn));
-    } catch (error) {
-      runtime.report("renewing a lease", error);
-    }
+    await renew(runtime, run, abort);
   }
 }
 
-function renew({ store, settings }: StepRuntime, run: ClaimedRun): Promise<boolean> {
-  return store.renewLease({ tenant: run.tenant, runId: run.runId }, run.turn, settings.leaseMs);
+/** An unreachable database is not a lost lease: the commit's fence decides. */
+async function renew(
+  { store, settings, report }: StepRuntime,
+  { tenant, runId, turn }: ClaimedRun,
+  abort: (reason: unknown) => void,
+): Promise<void> {
+  try {
+    const renewed = await store.renewLease({ tenant, runId }, turn, settings.leaseMs);
+    if (!renewed) abort(new LeaseLost(runId, turn));
+  } catch (error) {
+    report("renewing a lease", error);
+  }
 }
 
 async function after({ clock }: StepRuntime, ms: number, ended: AbortSignal, act: () => void): Promise<void> {

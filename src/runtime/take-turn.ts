@@ -73,7 +73,11 @@ class Turn {
   /** Sleeps whose time has come are journaled and handed over, the earliest first. */
   async endSleeps(): Promise<void> {
     for (let sleep = this.firstOver(); sleep !== undefined; sleep = this.firstOver()) {
-      const entry = this.append(sleep, { outcome: "completed", attempt: 1 });
+      const entry = this.append(sleep, {
+        outcome: "completed",
+        attempt: 1,
+        tookMs: this.run.now - (sleep.begunAt ?? this.run.now),
+      });
       this.plan = await this.planner.deliver(entry);
     }
   }
@@ -112,7 +116,7 @@ class Turn {
 
   private firstOver(): SleepEdge | undefined {
     const over = this.edges().filter(
-      (e): e is SleepEdge => e.kind === "sleep" && e.begun && isDue(e, this.run.now),
+      (e): e is SleepEdge => e.kind === "sleep" && e.begunAt !== null && isDue(e, this.run.now),
     );
     return over.sort((a, b) => endOf(a) - endOf(b))[0];
   }
@@ -122,9 +126,8 @@ class Turn {
     what: Pick<NewEntry, "outcome" | "attempt"> & Partial<NewEntry>,
   ): NewEntry & Settled {
     this.seq += 1;
-    const lone = this.edges().length === 1;
     const nothing = { output: null, failure: null, retryInMs: null, retryAt: null, tookMs: 0 };
-    const entry = { ...nothing, seq: this.seq, kind: edge.kind, key: edge.key, lone, ...what, retryAt: null };
+    const entry = { ...nothing, seq: this.seq, kind: edge.kind, key: edge.key, ...what, retryAt: null };
     this.entries.push(entry);
     return { ...entry, key: edge.key };
   }

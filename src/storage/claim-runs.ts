@@ -9,7 +9,7 @@ import type { Encoded, Json } from "../engine/codec.ts";
 import type { ClaimedBatch } from "../engine/ports.ts";
 import type { ClaimedRun, RunRef } from "../engine/run.ts";
 import type { Db, Statement } from "./db.ts";
-import { ENTRY_TUPLE, type EntryTuple, toEntry, toTimer } from "./rows.ts";
+import { ENTRY_TUPLE, type EntryTuple, type TimerTuple, toEntry, toTimer } from "./rows.ts";
 
 /**
  * `skip locked`: a run that somebody is working on is not due, and nobody ever waits for anybody here.
@@ -45,7 +45,7 @@ const LOAD = `
 select r.tenant, r.id, r.lease_expires_at is not null as running,
   (select json_agg(${ENTRY_TUPLE} order by j.seq) from pawl.journal j
     where j.tenant = r.tenant and j.run_id = r.id and r.lease_expires_at is not null) as journal,
-  (select json_agg(json_build_array(t.key, pawl.ms(t.due_at)) order by t.due_at) from pawl.timers t
+  (select json_agg(json_build_array(t.key, pawl.ms(t.begun_at), pawl.ms(t.due_at)) order by t.due_at) from pawl.timers t
     where t.tenant = r.tenant and t.run_id = r.id and r.lease_expires_at is not null) as timers
 from (select distinct tenant, "runId" from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text)) a
 join pawl.runs r on r.tenant = a.tenant and r.id = a."runId"
@@ -71,7 +71,7 @@ interface LoadRow {
   id: string;
   running: boolean;
   journal: EntryTuple[] | null;
-  timers: [string, number][] | null;
+  timers: TimerTuple[] | null;
 }
 
 /** Leases those of the runs that are due and whose last turn was not lost. */

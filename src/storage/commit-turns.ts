@@ -5,8 +5,10 @@
  *
  * A run has a lease if and only if it is running; saying it so keeps the planner on the primary key.
  *
+ * I11: it locks its runs in ascending order before it changes any.
+ *
  * One statement: the CTEs below `committed` use the rows it returns and read no table, so their older
- * snapshot cannot matter. It waits for nobody who holds more than one row, so it is in no deadlock (I11).
+ * snapshot cannot matter.
  */
 import type { Decision } from "../engine/decide.ts";
 import type { CommittedTurn } from "../engine/ports.ts";
@@ -21,9 +23,9 @@ decided as materialized (
     "deliveries" int, "stepsDone" int, "currentStep" text, "output" jsonb, "failure" jsonb,
     "entries" jsonb, "timers" jsonb, "endedTimers" jsonb)
 ),
-ours as materialized (
-  select r.tenant, r.id from decided d join pawl.runs r on r.tenant = d.tenant and r.id = d."runId"
-  where r.turn = d.turn and r.status = 'running'
+held as materialized (
+  select d.* from decided d join pawl.runs r on r.tenant = d.tenant and r.id = d."runId"
+  where r.turn = d.turn and r.lease_expires_at is not null
   order by r.tenant, r.id
   for update of r
 ),
@@ -37,37 +39,37 @@ committed as (
     lease_expires_at = null,
     lost_turns = 0,
     finished_at = case when d.final then at.now end,
-    current_step = case when d.final then r.current_step else d."currentStep" end,
+    current_step = coalesce(d."currentStep", r.current_step),
     steps_done = r.steps_done + d."stepsDone",
     output = d.output -> 'json',
     output_meta = nullif(d.output -> 'meta', 'null'),
     failure = d.failure
-  from decided d join ours o on o.tenant = d.tenant and o.id = d."runId" cross join at,
+  from held d cross join at,
     lateral (select least(at.now + d."wakeInMs" * interval '1 ms', to_timestamp(d."wakeAt" / 1000)) as at) w
-  where r.tenant = d.tenant and r.id = d."runId" and r.turn = d.turn and r.lease_expires_at is not null
-  returning r.tenant, r.id, r.turn, r.status, r.wake_at
+  where r.tenant = d.tenant and r.id = d."runId"
+  returning r.tenant, r.id, r.status, r.wake_at
 ),
 journaled as (
-  insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, lone, started_at, recorded_at,
+  insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at,
     retry_at, failure, output, output_meta)
-  select c.tenant, c.id, e.seq, e.kind, e.key, e.outcome, e.attempt, c.turn, e.lone,
+  select c.tenant, c.id, e.seq, e.kind, e.key, e.outcome, e.attempt, d.turn,
     at.now - e."tookMs" * interval '1 ms', at.now, at.now + e."retryInMs" * interval '1 ms',
     e.failure, e.output -> 'json', nullif(e.output -> 'meta', 'null')
-  from committed c join decided d on d.tenant = c.tenant and d."runId" = c.id cross join at
+  from committed c join held d on d.tenant = c.tenant and d."runId" = c.id cross join at
   cross join lateral jsonb_to_recordset(d.entries) as e (
-    "seq" int, "kind" text, "key" text, "outcome" text, "attempt" int, "lone" boolean, "tookMs" float8,
+    "seq" int, "kind" text, "key" text, "outcome" text, "attempt" int, "tookMs" float8,
     "retryInMs" float8, "failure" jsonb, "output" jsonb)
 ),
 begun as (
-  insert into pawl.timers (tenant, run_id, key, due_at, turn)
-  select c.tenant, c.id, t.key,
-    coalesce(to_timestamp((t.due ->> 'at')::float8 / 1000), at.now + (t.due ->> 'inMs')::float8 * interval '1 ms'), c.turn
-  from committed c join decided d on d.tenant = c.tenant and d."runId" = c.id cross join at
+  insert into pawl.timers (tenant, run_id, key, begun_at, due_at, turn)
+  select c.tenant, c.id, t.key, at.now,
+    coalesce(to_timestamp((t.due ->> 'at')::float8 / 1000), at.now + (t.due ->> 'inMs')::float8 * interval '1 ms'), d.turn
+  from committed c join held d on d.tenant = c.tenant and d."runId" = c.id cross join at
   cross join lateral jsonb_to_recordset(d.timers) as t ("key" text, "due" jsonb)
 ),
 ended as (
   delete from pawl.timers t
-  using committed c join decided d on d.tenant = c.tenant and d."runId" = c.id
+  using committed c join held d on d.tenant = c.tenant and d."runId" = c.id
     cross join lateral jsonb_array_elements_text(d."endedTimers") as k (key)
   where t.tenant = c.tenant and t.run_id = c.id and t.key = k.key
 )

@@ -2,6 +2,7 @@
 import { and, asc, desc, eq, exists, gt, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { alias, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
+import type { Failure } from "../engine/errors.ts";
 import type { JournalLine, Reads, RunFilter } from "../engine/ports.ts";
 import type { Run } from "../engine/run.ts";
 import type { Db, Statement } from "./db.ts";
@@ -27,7 +28,8 @@ const LISTED = {
   idempotencyKey: r.idempotencyKey,
   currentStep: r.currentStep,
   stepsDone: r.stepsDone,
-  failure: r.failure,
+  // Lists load no payloads, and a stack with its causes is one.
+  failure: sql<Failure | null>`${r.failure} - 'stack' - 'cause'`.as("failure"),
   createdAt: ms(r.createdAt, "created_at"),
   startedAt: ms(r.startedAt, "started_at"),
   wakeAt: ms(r.wakeAt, "wake_at"),
@@ -38,6 +40,7 @@ const LISTED = {
 };
 
 const PAYLOADS = {
+  failure: r.failure,
   input: r.input,
   inputMeta: r.inputMeta,
   output: r.output,

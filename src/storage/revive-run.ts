@@ -20,10 +20,10 @@ revived as (
   where r.tenant = f.tenant and r.id = f.id
   returning r.tenant, r.id, r.turn, f.failure
 )
-insert into pawl.journal (tenant, run_id, seq, kind, outcome, attempt, turn, lone, started_at, recorded_at, failure)
+insert into pawl.journal (tenant, run_id, seq, kind, outcome, attempt, turn, started_at, recorded_at, failure)
 select r.tenant, r.id,
   1 + coalesce((select max(j.seq) from pawl.journal j where j.tenant = r.tenant and j.run_id = r.id), 0),
-  'revival', 'revived', 1, r.turn, false, at.now, at.now, r.failure
+  'revival', 'revived', 1, r.turn, at.now, at.now, r.failure
 from revived r cross join at
 returning run_id`;
 

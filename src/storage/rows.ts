@@ -75,7 +75,7 @@ export function toRunDetail(row: RunDetailRow): RunDetail {
 }
 
 /** One entry as a JSON array of journal `j`, in the order of `EntryTuple`: keys would double what a long journal weighs. */
-export const ENTRY_TUPLE = `json_build_array(j.seq, j.kind, j.key, j.outcome, j.attempt, j.lone,
+export const ENTRY_TUPLE = `json_build_array(j.seq, j.kind, j.key, j.outcome, j.attempt,
   case when j.output is null then null else json_build_array(j.output, j.output_meta) end,
   j.failure, pawl.ms(j.retry_at))`;
 
@@ -85,28 +85,19 @@ export type EntryTuple = readonly [
   key: string | null,
   outcome: EntryOutcome,
   attempt: number,
-  lone: boolean,
   output: readonly [Json, Json] | null,
   failure: Failure | null,
   retryAt: number | null,
 ];
 
-export function toEntry([
-  seq,
-  kind,
-  key,
-  outcome,
-  attempt,
-  lone,
-  output,
-  failure,
-  retryAt,
-]: EntryTuple): Entry {
-  return { seq, kind, key, outcome, attempt, lone, output: toEncoded(output), failure, retryAt };
+export function toEntry([seq, kind, key, outcome, attempt, output, failure, retryAt]: EntryTuple): Entry {
+  return { seq, kind, key, outcome, attempt, output: toEncoded(output), failure, retryAt };
 }
 
-export function toTimer([key, dueAt]: readonly [string, number]): Timer {
-  return { key, dueAt };
+export type TimerTuple = readonly [key: string, begunAt: number, dueAt: number];
+
+export function toTimer([key, begunAt, dueAt]: TimerTuple): Timer {
+  return { key, begunAt, dueAt };
 }
 
 function toEncoded(pair: readonly [Json, Json] | null): Encoded | null {

@@ -1,5 +1,5 @@
 /** The tables as Drizzle sees them. `migrations/` makes them; a test holds the two against each other. */
-import { boolean, integer, jsonb, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { integer, jsonb, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
 import type { Failure } from "../engine/errors.ts";
 import type { EntryKind, EntryOutcome } from "../engine/journal.ts";
@@ -58,7 +58,6 @@ export const journal = pawl.table(
     outcome: text("outcome").$type<EntryOutcome>().notNull(),
     attempt: integer("attempt").notNull(),
     turn: integer("turn").notNull(),
-    lone: boolean("lone").notNull(),
     startedAt: instant("started_at").notNull(),
     recordedAt: instant("recorded_at").notNull(),
     retryAt: instant("retry_at"),
@@ -75,6 +74,7 @@ export const timers = pawl.table(
     tenant: text("tenant").notNull(),
     runId: text("run_id").notNull(),
     key: text("key").notNull(),
+    begunAt: instant("begun_at").notNull(),
     dueAt: instant("due_at").notNull(),
     turn: integer("turn").notNull(),
   },

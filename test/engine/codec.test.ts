@@ -125,7 +125,7 @@ describe("a value comes back as it was", () => {
       map: new Map([[shared, shared]]),
     };
     expect(roundTrip(value)).toStrictEqual(value);
-    expect(ordered(roundTrip(value))).toStrictEqual(ordered(value));
+    expect(ordered((roundTrip(value) as typeof value).set)).toStrictEqual(ordered(value.set));
   });
 
   test("a Set keeps all its items, in their order, when some of them are elsewhere too", () => {
@@ -261,7 +261,7 @@ describe("a value that would not come back as it was is refused, naming step, pa
     ["U+0000 in a key", { "x\u0000": 1 }, "holds the character U+0000"],
     ["U+0000 in a Map's key", new Map([["x\u0000", 1]]), "holds the character U+0000"],
     ["U+0000 in an error's message", { e: new Error("x\u0000") }, "holds the character U+0000"],
-    ["U+0000 in a RegExp", { r: /\u0000/ }, "holds the character U+0000"],
+    ["U+0000 in a RegExp", { r: new RegExp(String.fromCharCode(0)) }, "holds the character U+0000"],
     ["half a surrogate pair", ["\ud800"], '"[0]" holds half of a surrogate pair. Use toWellFormed()'],
     ["half a surrogate pair in a key", { "\udc00": 1 }, "holds half of a surrogate pair"],
     [
@@ -335,7 +335,8 @@ describe("order of keys (I6)", () => {
         try {
           encoded = encode(given, WHAT);
         } catch (error) {
-          return expect(error).toBeInstanceOf(UnstorableValue);
+          expect(error).toBeInstanceOf(UnstorableValue);
+          return;
         }
         expect(JSON.stringify(decode(encoded))).toBe(JSON.stringify(decode(stored(encoded))));
         expect(JSON.stringify(decode(encoded))).toBe(JSON.stringify(inJsonbOrderOf(given)));
@@ -387,7 +388,8 @@ describe("whatever it is given", () => {
         try {
           encoded = encode(value, WHAT);
         } catch (error) {
-          return expect(error).toBeInstanceOf(UnstorableValue);
+          expect(error).toBeInstanceOf(UnstorableValue);
+          return;
         }
         kept += 1;
         expect(decode(stored(encoded))).toEqual(value);

@@ -5,7 +5,7 @@ import { InvalidDuration, NonRetryableError, StepFailed, UnstorableValue } from 
 import { nextRetryMs, type Retry, RetryableError } from "../../src/engine/retry.ts";
 import { failureOf, NOON } from "./support.ts";
 
-const after = (attempt: number, retry?: Retry, thrown: unknown = new Error("no"), seed = "seed") =>
+const delayAfter = (attempt: number, retry?: Retry, thrown: unknown = new Error("no"), seed = "seed") =>
   nextRetryMs(retry, attempt, thrown, seed, NOON);
 
 /** A delay without its jitter lies in the upper quarter below the full delay. */
@@ -16,38 +16,38 @@ function expectAbout(ms: number | null, full: number): void {
 
 describe("nextRetryMs", () => {
   test("tries a step three times by default, a second and then two apart", () => {
-    expectAbout(after(1), 1_000);
-    expectAbout(after(2), 2_000);
-    expect(after(3)).toBeNull();
+    expectAbout(delayAfter(1), 1_000);
+    expectAbout(delayAfter(2), 2_000);
+    expect(delayAfter(3)).toBeNull();
   });
 
   test("an option given as undefined is an option not given", () => {
     const retry = { maxAttempts: undefined, delay: undefined, backoff: undefined, maxDelay: undefined };
     const given = retry as unknown as Retry;
-    for (const attempt of [1, 2, 3, 4]) expect(after(attempt, given)).toBe(after(attempt));
+    for (const attempt of [1, 2, 3, 4]) expect(delayAfter(attempt, given)).toBe(delayAfter(attempt));
   });
 
   test("doubles the delay up to the longest one allowed", () => {
     const retry: Retry = { maxAttempts: 100, delay: "10 s", maxDelay: "1 minute" };
     for (const [attempt, full] of [10_000, 20_000, 40_000, 60_000, 60_000].entries()) {
-      expectAbout(after(attempt + 1, retry), full);
+      expectAbout(delayAfter(attempt + 1, retry), full);
     }
-    expectAbout(after(99, retry), 60_000);
+    expectAbout(delayAfter(99, retry), 60_000);
   });
 
   test("is never more than a minute apart unless asked to be", () => {
-    expectAbout(after(20, { maxAttempts: 21 }), 60_000);
-    expectAbout(after(20, { maxAttempts: 21, maxDelay: "1 day" }), 86_400_000);
+    expectAbout(delayAfter(20, { maxAttempts: 21 }), 60_000);
+    expectAbout(delayAfter(20, { maxAttempts: 21, maxDelay: "1 day" }), 86_400_000);
   });
 
   test("keeps a fixed delay fixed", () => {
     for (const attempt of [1, 2, 7]) {
-      expectAbout(after(attempt, { maxAttempts: 8, delay: 400, backoff: "fixed" }), 400);
+      expectAbout(delayAfter(attempt, { maxAttempts: 8, delay: 400, backoff: "fixed" }), 400);
     }
   });
 
   test("a step that may be tried once is not tried again", () => {
-    expect(after(1, { maxAttempts: 1 })).toBeNull();
+    expect(delayAfter(1, { maxAttempts: 1 })).toBeNull();
   });
 
   test("gives a whole number of milliseconds from 0 to maxDelay at every attempt", () => {
@@ -74,18 +74,18 @@ describe("nextRetryMs", () => {
 
   test("a step without a delay is tried at once, however often it has been tried", () => {
     for (const attempt of [1, 2, 1_030, 2_000]) {
-      expect(after(attempt, { maxAttempts: 5_000, delay: 0 })).toBe(0);
+      expect(delayAfter(attempt, { maxAttempts: 5_000, delay: 0 })).toBe(0);
     }
   });
 
   test("spreads what failed together over a quarter of the delay, the same way every time", () => {
     const spread = Array.from(
       { length: 500 },
-      (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
+      (_, i) => delayAfter(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
     );
     const again = Array.from(
       { length: 500 },
-      (_, i) => after(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
+      (_, i) => delayAfter(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
     );
     expect(spread).toEqual(again);
     expect(Math.min(...spread)).toBeLessThan(7_700);
@@ -105,13 +105,13 @@ describe("nextRetryMs", () => {
     ],
     ["a duration that cannot be read", new InvalidDuration('"soon"', "it cannot be read")],
   ])("does not try again after %s", (_, thrown) => {
-    expect(after(1, { maxAttempts: 10 }, thrown)).toBeNull();
+    expect(delayAfter(1, { maxAttempts: 10 }, thrown)).toBeNull();
   });
 
   test.each([["a string"], [undefined], [null], [{}], [Object.freeze(new Error("frozen"))]])(
     "tries again after %j was thrown",
     (thrown) => {
-      expectAbout(after(1, {}, thrown), 1_000);
+      expectAbout(delayAfter(1, {}, thrown), 1_000);
     },
   );
 });
@@ -129,19 +129,19 @@ describe("RetryableError", () => {
     ["an instant that has passed", new Date(NOON - 5_000), 0],
     ["an instant in a hundred years", new Date(NOON + 100 * 365 * 86_400_000), LONGEST_MS],
   ])("asks for the next attempt by %s, exactly", (_, retryAfter, ms) => {
-    expect(after(1, {}, wanting(retryAfter))).toBe(ms);
+    expect(delayAfter(1, {}, wanting(retryAfter))).toBe(ms);
   });
 
   test("without a time it leaves it to the policy", () => {
-    expect(after(1, {}, new RetryableError("busy"))).toBe(after(1));
+    expect(delayAfter(1, {}, new RetryableError("busy"))).toBe(delayAfter(1));
   });
 
   test("may ask for longer than maxDelay: who is asked knows best", () => {
-    expect(after(1, { maxDelay: "1 s" }, wanting("1 hour"))).toBe(3_600_000);
+    expect(delayAfter(1, { maxDelay: "1 s" }, wanting("1 hour"))).toBe(3_600_000);
   });
 
   test("gives no more attempts than the policy has", () => {
-    expect(after(3, {}, wanting(1))).toBeNull();
+    expect(delayAfter(3, {}, wanting(1))).toBeNull();
   });
 
   test.each([["soon"], [-1], [Number.NaN], [new Date(Number.NaN)]])(

@@ -56,7 +56,6 @@ export function entryOf(changes: Partial<Entry> = {}): Entry {
     key: "a",
     outcome: "completed",
     attempt: 1,
-    lone: true,
     output: null,
     failure: null,
     retryAt: null,
@@ -127,9 +126,9 @@ export class SimulatedRun {
     const run = this.claim;
     const replay = new Replay(this.workflow, run, rest);
     const entries: NewEntry[] = [];
-    const append = (edge: Edge, lone: boolean, changes: Partial<NewEntry>): NewEntry & { key: string } => {
+    const append = (edge: Edge, changes: Partial<NewEntry>): NewEntry & { key: string } => {
       const seq = (this.journal.at(-1)?.seq ?? 0) + entries.length + 1;
-      const { retryAt: _, ...blank } = entryOf({ seq, kind: edge.kind, key: edge.key, lone });
+      const { retryAt: _, ...blank } = entryOf({ seq, kind: edge.kind, key: edge.key });
       const entry = { ...blank, retryInMs: null, tookMs: 0, ...changes, key: edge.key };
       entries.push(entry);
       return entry;
@@ -137,29 +136,30 @@ export class SimulatedRun {
     let plan = await replay.start(inputOf(run));
     for (;;) {
       const edges = edgesOf(plan);
-      const over = edges.find((edge) => edge.kind === "sleep" && edge.begun && isDue(edge, run.now));
+      const over = edges.find(
+        (edge) => edge.kind === "sleep" && edge.begunAt !== null && isDue(edge, run.now),
+      );
       if (over === undefined) break;
-      plan = await replay.deliver({ ...append(over, edges.length === 1, {}), retryAt: null });
+      plan = await replay.deliver({ ...append(over, {}), retryAt: null });
     }
     const edges = edgesOf(plan);
     const due = edges.filter((edge): edge is StepEdge => edge.kind === "step" && isDue(edge, run.now));
     const edge = this.choose(due);
     if (edge !== undefined) {
-      const lone = edges.length === 1;
       this.performed.push(edge.key);
       const { attempt } = edge;
       try {
         const given = await replay.during(edge.key, async () => edge.body(contextOf(run, edge)));
         const output = given === undefined ? null : encode(given, `The output of step "${edge.key}"`);
-        plan = await replay.deliver({ ...append(edge, lone, { attempt, output }), retryAt: null });
+        plan = await replay.deliver({ ...append(edge, { attempt, output }), retryAt: null });
       } catch (thrown) {
         const failure = toFailure(thrown);
         const retryInMs = nextRetryMs(edge.options.retry, edge.spent + 1, thrown, edge.key, run.now);
         if (retryInMs === null) {
-          const failed = append(edge, lone, { outcome: "failed", attempt, failure });
+          const failed = append(edge, { outcome: "failed", attempt, failure });
           plan = await replay.deliver({ ...failed, retryAt: null });
         } else {
-          append(edge, lone, { outcome: "retrying", attempt, failure, retryInMs });
+          append(edge, { outcome: "retrying", attempt, failure, retryInMs });
           const attempts = { kind: edge.kind, last: attempt, spent: edge.spent + 1, retryAt: null };
           plan = replay.retrying(edge.key, attempts, { inMs: retryInMs });
         }
@@ -185,7 +185,7 @@ export class SimulatedRun {
   revive(): void {
     const seq = (this.journal.at(-1)?.seq ?? 0) + 1;
     const failure = this.last?.failure ?? null;
-    this.journal.push(entryOf({ seq, kind: "revival", key: null, outcome: "revived", lone: false, failure }));
+    this.journal.push(entryOf({ seq, kind: "revival", key: null, outcome: "revived", failure }));
   }
 
   private commit(decision: Decision): void {
@@ -194,7 +194,9 @@ export class SimulatedRun {
       this.journal.push({ ...entry, retryAt: retryInMs === null ? null : this.now + retryInMs });
       this.timers = this.timers.filter((timer) => timer.key !== entry.key);
     }
-    this.timers.push(...decision.timers.map(({ key, due }) => ({ key, dueAt: this.instantOf(due) })));
+    this.timers.push(
+      ...decision.timers.map(({ key, due }) => ({ key, begunAt: this.now, dueAt: this.instantOf(due) })),
+    );
   }
 
   private instantOf(due: When): number {

@@ -1,5 +1,6 @@
 /** The conformance suite, on the real store. */
-import { postgresStore } from "./support/bed.ts";
+
 import { storeSuite } from "./store-suite.ts";
+import { postgresStore } from "./support/bed.ts";
 
 storeSuite(postgresStore);

@@ -8,10 +8,12 @@ import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { useBed } from "./store-suite.ts";
 import { DELIVER, postgresStore } from "./support/bed.ts";
 import { DAY, decision, entry, HOUR, LEASE, newRun, only, ref } from "./support/builders.ts";
-import { openSession, type Session, untilBlocked, whileClockIsHeld, whileHeld } from "./support/sessions.ts";
+import { holding, openSession, type Session, whileClockIsHeld, whileHeld } from "./support/sessions.ts";
 
 let database: TestDatabase;
 let session: Session;
+/** Fails when it has to wait. */
+let impatient: Session;
 const bed = useBed(async () => {
   database = await createDatabase();
   return postgresStore(database);
@@ -21,8 +23,12 @@ const aside = () => createStore(session.db);
 
 beforeAll(async () => {
   session = await openSession(database.url);
+  impatient = await openSession(database.url, "set lock_timeout = '1s'");
 });
-afterAll(() => session.end());
+afterAll(async () => {
+  await session.end();
+  await impatient.end();
+});
 
 const hold = (...ids: string[]) => ({
   text: "select from pawl.runs where id = any ($1) for update",
@@ -92,43 +98,34 @@ describe("a claim that raced with a whole turn", () => {
 });
 
 describe("nobody waits for a row that another session holds", () => {
+  const store = () => createStore(impatient.db);
+
   test("a claim leaves the run and takes its neighbours", async () => {
-    const { start, store } = bed();
-    const [held, free] = [await start(), await start()];
-    const holder = await openSession(database.url);
-    await holder.query("begin");
-    await holder.query(hold(held.runId).text, hold(held.runId).params);
-    expect((await store.claimRuns([held, free], LEASE)).claimed.map(ref)).toEqual([free]);
-    await holder.end();
+    const [held, free] = [await bed().start(), await bed().start()];
+    await holding(database, hold(held.runId), async () => {
+      expect((await store().claimRuns([held, free], LEASE)).claimed.map(ref)).toEqual([free]);
+    });
   });
 
   test("the sweeps leave it for the next time", async () => {
-    const { start, startAndClaim, store, moveClock } = bed();
+    const { start, startAndClaim, moveClock } = bed();
     const [held, expired] = [await start(), await startAndClaim()];
     await moveClock(HOUR);
-    const holder = await openSession(database.url);
-    await holder.query("begin");
-    await holder.query(hold(held.runId, expired.runId).text, hold(held.runId, expired.runId).params);
-    expect(await store.collectDueRuns(10, 0, 0)).toEqual({ due: [], swept: 0 });
-    expect(await store.reclaimLeases(10, 5)).toEqual({ due: [], swept: 0 });
-    await holder.query("rollback");
-    await holder.end();
-    expect(await store.collectDueRuns(10, 0, 0)).toMatchObject({ swept: 1 });
-    expect(await store.reclaimLeases(10, 5)).toMatchObject({ swept: 1 });
+    await holding(database, hold(held.runId, expired.runId), async () => {
+      expect(await store().collectDueRuns(10, 0, 0)).toEqual({ due: [], swept: 0 });
+      expect(await store().reclaimLeases(10, 5)).toEqual({ due: [], swept: 0 });
+    });
+    expect(await store().collectDueRuns(10, 0, 0)).toMatchObject({ swept: 1 });
+    expect(await store().reclaimLeases(10, 5)).toMatchObject({ swept: 1 });
   });
 
-  test("a start whose key has a run already", async () => {
-    const { store, see } = bed();
+  test("a start whose keys have runs already", async () => {
     const asked = newRun({ idempotencyKey: "once" });
-    await store.startRuns("default", [asked]);
-    const holder = await openSession(database.url);
-    await holder.query("begin");
-    await holder.query("update pawl.runs set deliveries = 5 where id = $1", [asked.id]);
-    const again = await store.startRuns("default", [{ ...asked, id: "another" }]);
-    expect(again).toMatchObject([{ created: false, run: { runId: asked.id } }]);
-    await holder.query("rollback");
-    await holder.end();
-    expect(await see({ tenant: "default", runId: asked.id })).toMatchObject({ status: "ready" });
+    await store().startRuns("default", [asked]);
+    await holding(database, hold(asked.id), async () => {
+      const again = await store().startRuns("default", [{ ...asked, id: "another" }]);
+      expect(again).toMatchObject([{ created: false, run: { runId: asked.id } }]);
+    });
   });
 });
 
@@ -136,11 +133,9 @@ describe("I4: a delivery that commits while the commit of the turn waits for it"
   test.each(["waiting", "ready"] as const)("leaves the run ready and due now: %s", async (status) => {
     const { startAndClaim, store, see, claim } = bed();
     const run = await startAndClaim();
-    const [committed] = await whileHeld(
-      database,
-      { text: DELIVER, params: [run.tenant, run.runId] },
-      [() => store.commitTurns([decision(run, { status, wakeInMs: DAY, entries: [entry(1)] })])],
-    );
+    const [committed] = await whileHeld(database, { text: DELIVER, params: [run.tenant, run.runId] }, [
+      () => store.commitTurns([decision(run, { status, wakeInMs: DAY, entries: [entry(1)] })]),
+    ]);
     expect(committed).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
     expect(await see(run)).toMatchObject({ status: "ready", stepsDone: 1 });
     expect(await claim(run)).toMatchObject({ deliveries: 1 });
@@ -160,8 +155,14 @@ describe("I4: a delivery that commits while the commit of the turn waits for it"
 
 describe("I2: a turn that moves on while its write waits for the row", () => {
   const moveOn = [
-    ["a cancel", "update pawl.runs set status = 'cancelled', turn = turn + 1, lease_expires_at = null, finished_at = now() where id = $1"],
-    ["a reclaim", "update pawl.runs set status = 'ready', turn = turn + 1, lease_expires_at = null, wake_at = now() where id = $1"],
+    [
+      "a cancel",
+      "update pawl.runs set status = 'cancelled', turn = turn + 1, lease_expires_at = null, finished_at = now() where id = $1",
+    ],
+    [
+      "a reclaim",
+      "update pawl.runs set status = 'ready', turn = turn + 1, lease_expires_at = null, wake_at = now() where id = $1",
+    ],
     ["another claim", "update pawl.runs set turn = turn + 2 where id = $1"],
   ] as const;
 
@@ -210,7 +211,11 @@ describe("a cancel that waits for a commit", () => {
   test("takes the timers of that commit along", async () => {
     const { startAndClaim, store, timers, journaled, see } = bed();
     const run = await startAndClaim();
-    const sleeps = { status: "waiting", wakeInMs: HOUR, timers: [{ key: "nap", due: { inMs: HOUR } }] } as const;
+    const sleeps = {
+      status: "waiting",
+      wakeInMs: HOUR,
+      timers: [{ key: "nap", due: { inMs: HOUR } }],
+    } as const;
     const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
       () => store.commitTurns([decision(run, { ...sleeps, entries: [entry(1)] })]),
       () => store.cancelRun(run),
@@ -258,7 +263,9 @@ test("a revive counts the entries that were written while it waited", async () =
 describe("I11: a statement locks its runs in ascending order", () => {
   /** Ids of the runs that no session holds. */
   const unlocked = async () =>
-    (await session.query<{ id: string }>("select id from pawl.runs order by id for update skip locked")).map(({ id }) => id);
+    (await session.query<{ id: string }>("select id from pawl.runs order by id for update skip locked")).map(
+      ({ id }) => id,
+    );
 
   test.each([
     ["nested loops", "set enable_hashjoin = off; set enable_mergejoin = off"],
@@ -280,31 +287,31 @@ describe("I11: a statement locks its runs in ascending order", () => {
     await forced.end();
   });
 
-  test("a start of keys that are taken and a commit of their runs pass each other", async () => {
+  test("a start that waits for its first key holds no other", async () => {
     const { store } = bed();
-    const asked = [newRun({ id: "a", idempotencyKey: "2" }), newRun({ id: "b", idempotencyKey: "1" })];
-    const refs = asked.map(({ id }) => ({ tenant: "default", runId: id }));
-    await store.startRuns("default", asked);
-    const { claimed } = await store.claimRuns(refs, LEASE);
-    const again = asked.map((run) => ({ ...run, id: `${run.id} again` }));
-    const holder = await openSession(database.url);
-    await holder.query("begin");
-    await holder.query(hold("a").text, hold("a").params);
-    const committing = store.commitTurns(claimed.map((run) => decision(run)));
-    await untilBlocked(database);
-    const starting = store.startRuns("default", again);
-    await Promise.race([starting, untilBlocked(database, 2)]);
-    await holder.query("commit");
-    await holder.end();
-    expect(await committing).toHaveLength(2);
-    expect((await starting).map(({ run }) => run.runId)).toEqual(["a", "b"]);
+    const insert = `insert into pawl.runs (tenant, id, workflow, version, status, wake_at, created_at, tags,
+      idempotency_key, input) values ('default', 'first', 'ship', 1, 'ready', now(), now(), '{}', '1', '{"order": 7}')`;
+    const batch = ["3", "1", "2"].map((key) => newRun({ idempotencyKey: key }));
+    const [started] = await whileHeld(
+      database,
+      { text: insert, params: [] },
+      [() => store.startRuns("default", batch)],
+      async () => {
+        const others = ["2", "3"].map((key) => newRun({ id: `other ${key}`, idempotencyKey: key }));
+        expect(await createStore(impatient.db).startRuns("default", others)).toHaveLength(2);
+      },
+    );
+    expect(started?.map(({ run }) => run.runId)).toEqual(["other 3", "first", "other 2"]);
   });
 
   test("two starts of the same new keys in opposite orders pass each other", async () => {
     const { store, reads } = bed();
     const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
     const batch = (order: readonly string[]) =>
-      store.startRuns("default", order.map((key) => newRun({ idempotencyKey: key })));
+      store.startRuns(
+        "default",
+        order.map((key) => newRun({ idempotencyKey: key })),
+      );
     await Promise.all([keys, keys.toReversed(), keys, keys.toReversed()].map(batch));
     expect(await reads.runs("default", {}, 100, null)).toHaveLength(40);
   });

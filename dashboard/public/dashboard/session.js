@@ -26,5 +26,5 @@ export function signInFromAddress() {
   const { hash, pathname } = location;
   if (!hash.startsWith(FRAGMENT)) return;
   history.replaceState(null, "", `${pathname}#/runs`);
-  signIn(hash.slice(FRAGMENT.length));
+  signIn(decodeURIComponent(hash.slice(FRAGMENT.length)));
 }

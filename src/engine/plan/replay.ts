@@ -54,8 +54,6 @@ type Ending =
   | { readonly state: "finished"; readonly output: unknown }
   | { readonly state: "threw"; readonly thrown: unknown };
 
-/** Microtasks granted to code between two lone outcomes; a `return await` through a few helpers needs under ten. */
-const LONE_MICROTASKS = 32;
 /** How often code that waits for nothing is given grace before it counts as stalled. */
 const GRACES = 50;
 const STEP_NAME_LIMIT = 200;
@@ -94,7 +92,7 @@ export class Replay {
   async start(input: unknown): Promise<Plan> {
     this.call(input);
     for (const entry of this.reading.settled) {
-      if (!(await this.awaits(entry.key, entry.lone))) break;
+      if (!(await this.awaits(entry.key))) break;
       this.handOver(entry);
     }
     await this.comeToRest();
@@ -141,11 +139,14 @@ export class Replay {
       );
   }
 
-  /** Lets the function run until it waits for `key`. False when it never does. */
-  private async awaits(key: string, lone: boolean): Promise<boolean> {
-    // At rest, a lone outcome was the only thing waited for: no other branch can be under way to it.
-    for (let i = 0; lone && i < LONE_MICROTASKS && !this.pending.has(key); i++) await null;
-    if (!lone || !this.pending.has(key)) await this.comeToRest();
+  /**
+   * Lets the function run until it waits for `key`. False when it never does.
+   *
+   * It comes to rest before every outcome, as it did when the outcome was new: even with nothing else
+   * pending, a fork that awaits no step may still be under way, and what it does next may matter.
+   */
+  private async awaits(key: string): Promise<boolean> {
+    await this.comeToRest();
     return this.mismatch === undefined && (this.pending.has(key) || this.reached.has(key));
   }
 
@@ -202,7 +203,7 @@ export class Replay {
       kind: "sleep",
       key: ask.key,
       due: timer === undefined ? ask.due : { at: timer.dueAt },
-      begun: timer !== undefined,
+      begunAt: timer?.begunAt ?? null,
     };
   }
 
@@ -239,7 +240,8 @@ export class Replay {
       checkName(name);
       if (this.performing !== undefined) {
         throw new InvalidStep(
-          `Step "${name}" was called inside the body of step "${this.performing}". Call it after.`,
+          `Step "${name}" was called while step "${this.performing}" ran: inside its body, or by code that awaits ` +
+            "something other than a step. Call it after, and wrap timers and I/O in step.run.",
         );
       }
       check();
@@ -280,6 +282,12 @@ function checkOptions(name: string, { retry, timeout }: StepOptions): void {
   if (timeout !== undefined) durationMs(timeout);
   if (retry?.delay !== undefined) durationMs(retry.delay);
   if (retry?.maxDelay !== undefined) durationMs(retry.maxDelay);
+  const backoff = retry?.backoff;
+  if (backoff !== undefined && backoff !== "exponential" && backoff !== "fixed") {
+    throw new InvalidStep(
+      `Step "${name}": retry.backoff must be "exponential" or "fixed", not "${backoff}".`,
+    );
+  }
   const most = retry?.maxAttempts;
   if (most !== undefined && !(Number.isInteger(most) && most >= 1)) {
     throw new InvalidStep(`Step "${name}": retry.maxAttempts must be a whole number from 1, not ${most}.`);

@@ -26,13 +26,15 @@ export function cancelRunSuite(bed: () => Bed): void {
   });
 
   test("I3: a final run stays as it is, and the answer says what it is", async () => {
-    const { startAndClaim, store, see } = bed();
+    const { startAndClaim, store, see, timers } = bed();
     for (const status of ["completed", "failed", "dead"] as const) {
       const run = await startAndClaim();
-      await store.commitTurns([decision(run, { status })]);
+      const naps = status === "completed" ? [] : [{ key: "nap", due: { inMs: HOUR } }];
+      await store.commitTurns([decision(run, { status, timers: naps })]);
       const before = await see(run);
       expect(await store.cancelRun(run)).toBe(status);
       expect(await see(run)).toEqual(before);
+      expect(await timers(run)).toEqual(naps.map(({ key }) => key));
     }
   });
 

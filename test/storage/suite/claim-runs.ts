@@ -35,7 +35,7 @@ export function claimRunsSuite(bed: () => Bed): void {
     const run = await startAndClaim();
     const entries = [
       entry(1, { output: null }),
-      entry(2, { output: encode(null, "x"), lone: false }),
+      entry(2, { output: encode(null, "x") }),
       entry(3, { output: encode(new Date(5), "x") }),
       retryingEntry(4, { retryInMs: MINUTE }),
     ];
@@ -51,8 +51,8 @@ export function claimRunsSuite(bed: () => Bed): void {
     }));
     expect(again.journal).toEqual(expected);
     expect(again.timers).toEqual([
-      { key: "soon", dueAt: 1_000 },
-      { key: "late", dueAt: expect.closeTo(run.now + 2 * HOUR, -4) },
+      { key: "soon", begunAt: expect.any(Number), dueAt: 1_000 },
+      { key: "late", begunAt: expect.any(Number), dueAt: expect.closeTo(run.now + 2 * HOUR, -4) },
     ]);
   });
 
@@ -124,7 +124,7 @@ export function claimRunsSuite(bed: () => Bed): void {
     const { claimed, suspects } = await store.claimRuns([healthy, suspect, suspect], LEASE);
     expect(claimed.map(ref)).toEqual([healthy]);
     expect(suspects).toEqual([suspect]);
-    expect((await store.claimSuspect(healthy, LEASE)).claimed).toEqual([]);
+    expect(await store.claimSuspect(await start(), LEASE)).toEqual({ claimed: [], suspects: [] });
     expect((await store.claimSuspect(suspect, LEASE)).claimed).toMatchObject([{ ...suspect, turn: 3 }]);
     expect(await store.claimSuspect(suspect, LEASE)).toEqual({ claimed: [], suspects: [] });
   });

@@ -97,7 +97,9 @@ export function collectDueRunsSuite(bed: () => Bed): void {
       taken.push(new Set(due.map(({ runId }) => runId)));
     }
     expect(taken.slice(0, 3)).toEqual(
-      [runs.slice(0, 2), runs.slice(2, 4), runs.slice(4)].map((few) => new Set(few.map(({ runId }) => runId))),
+      [runs.slice(0, 2), runs.slice(2, 4), runs.slice(4)].map(
+        (few) => new Set(few.map(({ runId }) => runId)),
+      ),
     );
   });
 

@@ -291,12 +291,25 @@ export function commitTurnsSuite(bed: () => Bed): void {
       const { startAndClaim, store, journaled } = bed();
       const [zombie, alive] = [await startAndClaim(), await startAndClaim()];
       await store.cancelRun(zombie);
-      const decisions = [
-        decision(zombie, { entries: [entry(1)] }),
-        decision(alive, { entries: [entry(1)] }),
-      ];
+      const decisions = [decision(zombie, { entries: [entry(1)] }), decision(alive, { entries: [entry(1)] })];
       expect((await store.commitTurns(decisions)).map(ref)).toEqual([ref(alive)]);
       expect([await journaled(zombie), await journaled(alive)]).toEqual([[], ["step 1"]]);
+    });
+
+    test("a zombie and the turn that came after it commit together as if apart", async () => {
+      const { startAndClaim, claim, store, journaled, timers, see } = bed();
+      const zombie = await startAndClaim();
+      await store.commitTurns([decision(zombie, { timers: [{ key: "nap", due: { inMs: 0 } }] })]);
+      const alive = await claim(zombie);
+      const late = decision(zombie, { ...everything, entries: [entry(1, { key: "zombie" })] });
+      const good = decision(alive, {
+        entries: [entry(2)],
+        timers: [{ key: "soon", due: { inMs: 0 } }],
+        currentStep: "next",
+      });
+      expect((await store.commitTurns([late, good])).map(ref)).toEqual([ref(alive)]);
+      expect([await journaled(alive), await timers(alive)]).toEqual([["step 2"], ["nap", "soon"]]);
+      expect(await see(alive)).toMatchObject({ currentStep: "next", stepsDone: 1 });
     });
 
     test("a turn that never was writes nothing", async () => {

@@ -2,7 +2,18 @@ import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Run, RunStatus } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
-import { decision, entry, failedEntry, HOUR, LEASE, MINUTE, newRun, ref, retryingEntry } from "../support/builders.ts";
+import {
+  boom,
+  decision,
+  entry,
+  failedEntry,
+  HOUR,
+  LEASE,
+  MINUTE,
+  newRun,
+  ref,
+  retryingEntry,
+} from "../support/builders.ts";
 
 export function readsSuite(bed: () => Bed): void {
   const ids = (runs: readonly Run[]) => runs.map(({ runId }) => runId);
@@ -31,11 +42,36 @@ export function readsSuite(bed: () => Bed): void {
       expect(ids(await reads.runs("default", {}, 10, null))).toEqual(["c", "b", "a"]);
     });
 
+    test("carry no payload, and of a failure no stack and no cause", async () => {
+      const { startAndClaim, store, reads, see } = bed();
+      const run = await startAndClaim();
+      const failure = { ...boom, stack: "at …", cause: boom, step: "charge" };
+      await store.commitTurns([decision(run, { status: "failed", failure })]);
+      expect((await see(run)).failure).toEqual(failure);
+      const { stack: _, cause: __, ...short } = failure;
+      for (const listed of [
+        await reads.runs("default", {}, 1, null),
+        await reads.deadLetters("default", {}, 1, null),
+      ]) {
+        expect(listed[0]?.failure).toEqual(short);
+        expect(Object.keys(listed[0] ?? {}).filter((name) => /input|output/.test(name))).toEqual([]);
+      }
+    });
+
     test("are found by workflow, status, tag, time and input, and by all of them at once", async () => {
       const { start, startAndClaim, store, reads, moveClock } = bed();
-      const a = await start({ id: "a", workflow: "bill", tags: ["red"], input: encode({ to: { city: "Bonn" } }, "x") });
+      const a = await start({
+        id: "a",
+        workflow: "bill",
+        tags: ["red"],
+        input: encode({ to: { city: "Bonn" } }, "x"),
+      });
       await moveClock(HOUR);
-      const b = await startAndClaim({ id: "b", tags: ["red", "vip"], input: encode({ to: { city: "Köln" } }, "x") });
+      const b = await startAndClaim({
+        id: "b",
+        tags: ["red", "vip"],
+        input: encode({ to: { city: "Köln" } }, "x"),
+      });
       await store.commitTurns([decision(b, { status: "completed" })]);
       await moveClock(HOUR);
       await start({ id: "c", tags: ["vip"], input: encode({ to: ["Bonn"], n: 7, ok: true, no: null }, "x") });
@@ -59,14 +95,22 @@ export function readsSuite(bed: () => Bed): void {
       expect(await find({ input: { path: ["n"], value: "7" } })).toBe("c");
       expect(await find({ input: { path: ["ok"], value: "true" } })).toBe("c");
       expect(await find({ input: { path: ["no"], value: "null" } })).toBe("");
-      expect(await find({ tag: "red", statuses: ["ready"], workflow: "bill", input: city, createdBefore: createdAt })).toBe("a");
+      expect(
+        await find({
+          tag: "red",
+          statuses: ["ready"],
+          workflow: "bill",
+          input: city,
+          createdBefore: createdAt,
+        }),
+      ).toBe("a");
       expect(await find({ tag: "red", statuses: ["completed"], workflow: "bill" })).toBe("");
       expect(ref(a).runId).toBe("a");
     });
 
     test("pages hold every run once, also while new runs are started", async () => {
       const { start, reads } = bed();
-      const before = [];
+      const before: string[] = [];
       for (let i = 0; i < 25; i++) before.push((await start({ tags: i % 2 ? ["odd"] : [] })).runId);
       for (const filter of [{}, { tag: "odd" }, { statuses: ["ready" as const] }]) {
         const seen: string[] = [];
@@ -104,7 +148,11 @@ export function readsSuite(bed: () => Bed): void {
     test("are the failed and dead runs that nobody discarded, with the filters and pages of runs", async () => {
       const { startAndClaim, start, store, reads } = bed();
       await start({ id: "0" });
-      const end = async (id: string, status: Exclude<RunStatus, "running" | "cancelled">, tags: string[] = []) => {
+      const end = async (
+        id: string,
+        status: Exclude<RunStatus, "running" | "cancelled">,
+        tags: string[] = [],
+      ) => {
         await store.commitTurns([decision(await startAndClaim({ id, tags }), { status })]);
       };
       await end("1", "completed");
@@ -113,8 +161,11 @@ export function readsSuite(bed: () => Bed): void {
       await end("4", "failed");
       await end("5", "dead");
       await store.discardRun({ tenant: "default", runId: "4" });
-      const find = async (filter: Parameters<typeof reads.runs>[1], limit = 10, before: string | null = null) =>
-        ids(await reads.deadLetters("default", filter, limit, before)).join("");
+      const find = async (
+        filter: Parameters<typeof reads.runs>[1],
+        limit = 10,
+        before: string | null = null,
+      ) => ids(await reads.deadLetters("default", filter, limit, before)).join("");
       expect(await find({})).toBe("532");
       expect(await find({}, 2)).toBe("53");
       expect(await find({}, 2, "3")).toBe("2");
@@ -145,7 +196,7 @@ export function readsSuite(bed: () => Bed): void {
       await store.commitTurns([decision(run, { entries })]);
       const lines = (await reads.journal(run, 10, 0)) ?? [];
       expect(lines).toEqual(
-        entries.map(({ tookMs: _, retryInMs: __, lone: ___, ...rest }) => ({
+        entries.map(({ tookMs: _, retryInMs: __, ...rest }) => ({
           ...rest,
           turn: 1,
           startedAt: expect.any(Number),
@@ -168,7 +219,9 @@ export function readsSuite(bed: () => Bed): void {
       await store.commitTurns([decision(run, { entries: [entry(11)] })]);
       const second = (await reads.journal(run, 4, first.at(-1)?.seq ?? 0)) ?? [];
       const third = (await reads.journal(run, 4, second.at(-1)?.seq ?? 0)) ?? [];
-      expect([...first, ...second, ...third].map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      expect([...first, ...second, ...third].map(({ seq }) => seq)).toEqual([
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+      ]);
     });
   });
 
@@ -271,7 +324,12 @@ export function readsSuite(bed: () => Bed): void {
         const { start, reads } = bed();
         await start({ input: encode({ other: "x", list: ["x"] }, "x"), tags: ["other"], workflow: "other" });
         const object = Object.fromEntries([[text, { [text]: text }]]);
-        const run = await start({ input: encode(object, "x"), tags: [text], workflow: text, idempotencyKey: text });
+        const run = await start({
+          input: encode(object, "x"),
+          tags: [text],
+          workflow: text,
+          idempotencyKey: text,
+        });
         const find = async (filter: Parameters<typeof reads.runs>[1], before: string | null = null) =>
           (await reads.runs("default", filter, 10, before)).map(ref);
         const path = text === "__proto__" ? [text] : [text, text];

@@ -63,7 +63,6 @@ export function entry(seq: number, fields: Partial<NewEntry> = {}): NewEntry {
     key: `step ${seq}`,
     outcome: "completed",
     attempt: 1,
-    lone: true,
     output: encode(seq, "The output"),
     failure: null,
     retryInMs: null,

@@ -14,7 +14,8 @@ export async function openSession(url: string, settings = ""): Promise<Session> 
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => {});
   await client.connect();
-  await client.query(`set pawl.passes_held_clock = on; ${settings}`);
+  // A plan that is forced looks costly, and Postgres would spend seconds on compiling it.
+  await client.query(`set pawl.passes_held_clock = on; set jit = off; ${settings}`);
   const query = async <T>(text: string, params: readonly unknown[] = []) =>
     (await client.query(text, [...params])).rows as T[];
   return {
@@ -37,36 +38,67 @@ async function inTransaction(client: pg.Client, statements: Parameters<Db["execu
   }
 }
 
+const PATIENCE_MS = 20_000;
+
 /** Resolves once `count` sessions of the database really wait for a lock. */
-export async function untilBlocked({ rows }: TestDatabase, count = 1): Promise<void> {
+async function untilBlocked({ rows }: TestDatabase, count: number): Promise<void> {
   const blocked = `select pid from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and pid <> pg_backend_pid()`;
-  for (let i = 0; i < 5_000; i++) if ((await rows(blocked)).length >= count) return;
+  for (const start = performance.now(); performance.now() - start < PATIENCE_MS; ) {
+    if ((await rows(blocked)).length >= count) return;
+  }
   throw new Error(`no ${count} sessions came to wait for a lock`);
 }
 
-/** What `work` answers; `meanwhile` happens once `work` waits for the rows, which are then let go. */
-export async function whileHeld<T>(
+export interface Lock {
+  readonly text: string;
+  readonly params: readonly unknown[];
+}
+
+/** Does `work` while another session holds what `lock` locks, and commits it after. */
+export async function holding<T>(
   database: TestDatabase,
-  lock: { readonly text: string; readonly params: readonly unknown[] },
-  work: readonly (() => Promise<T>)[],
-  meanwhile: () => Promise<unknown> = async () => {},
-): Promise<T[]> {
+  lock: Lock,
+  work: (letGo: () => Promise<void>) => Promise<T>,
+) {
   const holder = await openSession(database.url);
   try {
     await holder.query("begin");
     await holder.query(lock.text, lock.params);
-    const working: Promise<T>[] = [];
-    for (const one of work) {
-      working.push(one());
-      await untilBlocked(database, working.length);
-    }
-    await meanwhile();
-    await holder.query("commit");
-    return await Promise.all(working);
+    return await work(async () => void (await holder.query("commit")));
   } finally {
     await holder.end();
   }
+}
+
+/**
+ * What each of `works` answers; they come to wait for the locked rows in this order. `meanwhile` happens
+ * then, and after it the rows are let go.
+ */
+export function whileHeld<T>(
+  database: TestDatabase,
+  lock: Lock,
+  works: readonly (() => Promise<T>)[],
+  meanwhile: () => Promise<unknown> = async () => {},
+): Promise<T[]> {
+  return holding(database, lock, async (letGo) => {
+    const working: Promise<T>[] = [];
+    for (const work of works) {
+      working.push(work());
+      await toWait(database, working);
+    }
+    await meanwhile();
+    await letGo();
+    return Promise.all(working);
+  });
+}
+
+/** Resolves once all of `working` wait; fails when the last of them ends instead. */
+async function toWait(database: TestDatabase, working: readonly Promise<unknown>[]): Promise<void> {
+  const ended = Promise.resolve(working.at(-1)).then(() => {
+    throw new Error("it did not wait for the lock");
+  });
+  await Promise.race([untilBlocked(database, working.length), ended]);
 }
 
 const GATE = 4711;
@@ -85,7 +117,7 @@ export async function whileClockIsHeld<T>(
     await holder.query(HELD_CLOCK);
     await holder.query(`select pg_advisory_lock(${GATE})`);
     const working = work();
-    await untilBlocked(database);
+    await toWait(database, [working]);
     await meanwhile();
     await holder.query(`select pg_advisory_unlock(${GATE})`);
     return await working;

@@ -1,0 +1,184 @@
+/** The hot statements find their rows through indexes, and claim no more than they were asked for. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Db, Statement } from "../../src/storage/db.ts";
+import { createReads } from "../../src/storage/reads.ts";
+import { createStore } from "../../src/storage/store.ts";
+import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { decision, entry, HOUR, LEASE, MINUTE, newRun } from "./support/builders.ts";
+import { openSession, type Session } from "./support/sessions.ts";
+
+const RUNS = 20_000;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createDatabase();
+  await fill();
+});
+afterAll(() => database.drop());
+
+/** Nearly all are over; a few hundred sleep, are due, are held or are dead. */
+async function fill(): Promise<void> {
+  await database.rows(
+    `with numbered as (
+       select i, lpad(i::text, 8, '0') as id,
+         case when i % 100 < 94 then 'completed' when i % 100 < 96 then 'waiting' when i % 100 = 96 then 'ready'
+           when i % 100 = 97 then 'running' when i % 100 = 98 then 'dead' else 'cancelled' end as status
+       from generate_series(1, $1::int) i
+     ), filled as (
+       insert into pawl.runs (tenant, id, workflow, version, status, turn, wake_at, wake_up_sent_at, lease_expires_at,
+         created_at, finished_at, failure, tags, idempotency_key, input)
+       select 'tenant ' || i % 3, id, 'workflow ' || i % 5, 1, status, 3,
+         case when status = 'waiting' then now() + i * interval '1 min' when status = 'ready' then now() end,
+         case when status = 'ready' or (status = 'waiting' and i < 1440) then now() end,
+         case when status = 'running' then now() + interval '1 min' end,
+         now() - interval '1 h', case when status in ('completed', 'cancelled', 'dead') then now() end,
+         case when status = 'dead' then '{}'::jsonb end, array['tag ' || i % 50], case when i % 2 = 0 then 'key ' || i end,
+         jsonb_build_object('order', i)
+       from numbered returning tenant, id, tags, status, wake_at
+     ), sleeping as (
+       insert into pawl.timers (tenant, run_id, key, begun_at, due_at, turn)
+       select tenant, id, 'nap ' || n, now(), coalesce(wake_at, now()), 1 from filled, generate_series(1, 5) n
+       where status in ('waiting', 'dead')
+     ), tagged as (
+       insert into pawl.run_tags (tenant, tag, run_id) select tenant, tags[1], id from filled
+     )
+     insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at)
+     select tenant, id, seq, 'step', 'step ' || seq, 'completed', 1, seq, now(), now()
+     from filled, generate_series(1, 3) seq`,
+    [RUNS],
+  );
+  await database.rows("vacuum analyze pawl.runs, pawl.run_tags, pawl.journal, pawl.timers");
+}
+
+interface Node {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly Plans?: readonly Node[];
+}
+
+const flatten = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
+
+/** The plans of all statements that `work` sends; nothing of it stays. */
+async function plansOf(work: (db: Db) => Promise<unknown>, settings = ""): Promise<Node[]> {
+  const session = await openSession(database.url, settings);
+  const said: Statement[] = [];
+  try {
+    await session.query("begin");
+    await work({
+      async execute(statements) {
+        said.push(...statements);
+        const answers = [];
+        for (const { text, params } of statements) answers.push(await session.query(text, params));
+        return answers;
+      },
+    });
+    const plans: Node[] = [];
+    for (const { text, params } of said) {
+      const [row] = await session.query<{ "QUERY PLAN": { Plan: Node }[] }>(
+        `explain (format json) ${text}`,
+        params,
+      );
+      plans.push(...(row?.["QUERY PLAN"] ?? []).flatMap(({ Plan }) => flatten(Plan)));
+    }
+    return plans;
+  } finally {
+    await session.query("rollback");
+    await session.end();
+  }
+}
+
+const id = (i: number) => String(i).padStart(8, "0");
+const run = (i: number) => ({ tenant: `tenant ${i % 3}`, runId: id(i) });
+const thirty = Array.from({ length: 30 }, (_, i) => run(i * 100 + 96));
+
+describe("with 20,000 runs no table is read as a whole", () => {
+  const filter = { workflow: "workflow 1" };
+  test.each<[string, (db: Db) => Promise<unknown>]>([
+    ["claimRuns", (db) => createStore(db).claimRuns(thirty, LEASE)],
+    ["claimSuspect", (db) => createStore(db).claimSuspect(run(96), LEASE)],
+    [
+      "commitTurns",
+      async (db) => {
+        const { claimed } = await createStore(db).claimRuns(thirty, LEASE);
+        expect(claimed).toHaveLength(30);
+        const timers = [{ key: "nap", due: { inMs: HOUR } }];
+        await createStore(db).commitTurns(
+          claimed.map((one) => decision(one, { entries: [entry(9)], timers })),
+        );
+        await createStore(db).commitTurns([decision({ ...run(96), turn: 3, deliveries: 0 })]);
+      },
+    ],
+    [
+      "startRuns",
+      (db) => {
+        const runs = Array.from({ length: 30 }, (_, i) =>
+          newRun({ tags: ["red"], idempotencyKey: `new ${i}` }),
+        );
+        return createStore(db).startRuns("tenant 1", runs);
+      },
+    ],
+    ["renewLease", (db) => createStore(db).renewLease(run(97), 3, LEASE)],
+    ["cancelRun", (db) => createStore(db).cancelRun(run(96))],
+    ["reviveRun", (db) => createStore(db).reviveRun(run(98))],
+    ["discardRun", (db) => createStore(db).discardRun(run(98))],
+    ["reclaimLeases", (db) => createStore(db).reclaimLeases(100, 5)],
+    ["collectDueRuns", (db) => createStore(db).collectDueRuns(100, MINUTE, 2 * MINUTE)],
+  ])("%s", async (_, work) => expectIndexes(await plansOf(work)));
+
+  test.each<[string, (db: Db) => Promise<unknown>]>([
+    ["a run", (db) => createReads(db).run(run(1))],
+    ["a page of runs", (db) => createReads(db).runs("tenant 1", {}, 50, id(9_000))],
+    ["a page by workflow", (db) => createReads(db).runs("tenant 1", filter, 50, id(9_000))],
+    ["a page by tag", (db) => createReads(db).runs("tenant 1", { tag: "tag 7" }, 50, null)],
+    ["a page by a tag that nothing has", (db) => createReads(db).runs("tenant 1", { tag: "none" }, 50, null)],
+    ["a page by status", (db) => createReads(db).runs("tenant 1", { statuses: ["waiting"] }, 50, null)],
+    ["a page of dead letters", (db) => createReads(db).deadLetters("tenant 1", {}, 50, id(9_000))],
+    ["a page of the journal", (db) => createReads(db).journal(run(1), 50, 0)],
+    // What flash storage has: with a spinning disk's, reading so small a table as a whole can be cheaper.
+  ])("%s", async (_, work) => expectIndexes(await plansOf(work, "set random_page_cost = 1.1")));
+});
+
+function expectIndexes(plans: readonly Node[]): void {
+  const whole = plans.filter((node) => node["Node Type"] === "Seq Scan");
+  expect(whole.map((node) => node["Relation Name"])).toEqual([]);
+  expect(plans.some((node) => node["Index Name"] !== undefined)).toBe(true);
+}
+
+describe("what a claim takes", () => {
+  let forced: Session;
+  afterAll(() => forced?.end());
+
+  test.each([
+    ["no hash joins", "enable_hashjoin"],
+    ["no merge joins", "enable_mergejoin"],
+    ["no nested loops", "enable_nestloop"],
+    ["no index scans", "enable_indexscan"],
+    ["no bitmap scans", "enable_bitmapscan"],
+    ["no materialising", "enable_material"],
+    ["no hash or merge joins", "enable_hashjoin = off; set enable_mergejoin"],
+    ["no joins but hash joins", "enable_nestloop = off; set enable_mergejoin"],
+  ])("is what was asked for, and a sweep keeps to its limit: %s", async (_, settings) => {
+    forced = await openSession(database.url, `set ${settings} = off`);
+    await forced.query("begin");
+    await forced.query("delete from pg_statistic");
+    const store = createStore({
+      execute: async (statements) => {
+        const answers = [];
+        for (const { text, params } of statements) answers.push(await forced.query(text, params));
+        return answers;
+      },
+    });
+    await forced.query("update pawl.runs set lease_expires_at = now() where status = 'running'");
+    const { claimed } = await store.claimRuns(thirty.slice(0, 10), LEASE);
+    expect(claimed).toHaveLength(10);
+    expect(await store.reclaimLeases(10, 5)).toMatchObject({ swept: 10 });
+    expect(await store.collectDueRuns(10, -HOUR, HOUR)).toMatchObject({ swept: 10 });
+    const [changed] = await forced.query<{ n: number }>(
+      "select count(*)::int as n from pawl.runs where turn = 4",
+    );
+    expect(changed?.n).toBe(20);
+    await forced.query("rollback");
+    await forced.end();
+  });
+});
