@@ -10,7 +10,10 @@ const packages = (folder, allowed) => ({
   name: `${folder}-uses-only-its-packages`,
   severity: "error",
   from: { path: `^src/${folder}` },
-  to: { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "core", "npm-no-pkg", "unknown"], pathNot: allowed },
+  to: {
+    dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "core", "npm-no-pkg", "unknown"],
+    pathNot: allowed,
+  },
 });
 
 const PORTS = ["^src/engine/"];

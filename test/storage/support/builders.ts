@@ -11,7 +11,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 /** As long as any test needs a turn to last. */
-export const LEASE = MINUTE;
+export const LEASE = 60_000;
 
 export const boom: Failure = withoutStack(toFailure(new Error("boom")));
 
