@@ -1,6 +1,6 @@
 /** Builds everything from the environment. The only file that sees every folder. */
 import { monotonicFactory } from "ulid";
-import { createClock } from "./clock.ts";
+import { clock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
 import type { Decision } from "./engine/decide.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
@@ -31,7 +31,7 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
   const runtimeOf = (env: Env): Runtime => {
     const deployment = deploymentOf(env);
     if (deployment.unready !== null) throw new Error(deployment.unready);
-    return { ...deployment.runtime, clock: createClock() };
+    return deployment.runtime;
   };
   const app = createApp<Env>(async (env) => {
     const { unready } = deploymentOf(env);
@@ -70,9 +70,7 @@ function loopback(ctx: ExecutionContext): Loopback {
 }
 
 /** What follows from the environment alone, and is built once per isolate: it holds nothing of an invocation. */
-type Deployment =
-  | { readonly unready: string }
-  | { readonly unready: null; readonly runtime: Omit<Runtime, "clock"> };
+type Deployment = { readonly unready: string } | { readonly unready: null; readonly runtime: Runtime };
 
 function readDeployment(env: Env, registry: Registry): Deployment {
   const unready = whatIsMissing(env);
@@ -83,6 +81,7 @@ function readDeployment(env: Env, registry: Registry): Deployment {
     store: observed("store", createStore(db)),
     reads: observed("reads", createReads(db)),
     wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
+    clock,
     registry,
     settings,
     newRunId: () => newRunId(),

@@ -37,6 +37,7 @@ export interface Broker {
   deliver(bodies: readonly unknown[]): Promise<QueueResult>;
   /** Hands over now what is delayed. */
   hurry(): void;
+  readonly paused: boolean;
   /** Hands nothing over until `resume`. */
   pause(): void;
   resume(): void;
@@ -152,6 +153,9 @@ export async function startBroker(
     sent,
     get retries() {
       return retries;
+    },
+    get paused() {
+      return paused;
     },
     ...behave(),
     deliver: (bodies) => consume(bodies.map((body) => toMessage({ body, attempts: 1 }))),

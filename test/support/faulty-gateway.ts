@@ -54,8 +54,8 @@ export interface FaultyGateway {
   readonly answered: readonly Exchange[];
   count(verb: Verb): number;
   inject(fault: Fault): Injection;
-  /** Forgets faults and counts. What hangs is cut. */
-  reset(): void;
+  /** Forgets faults and counts, once what is under way has been answered. What hangs is cut. */
+  reset(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -104,7 +104,7 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
     return fate !== undefined;
   };
 
-  const server = createServer(async (request, response) => {
+  const pass = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       const body = await read(request);
       const payload = JSON.parse(body.toString());
@@ -122,16 +122,23 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
     } catch (error) {
       response.destroy(error as Error);
     }
+  };
+
+  const underWay = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const passing = pass(request, response).finally(() => underWay.delete(passing));
+    underWay.add(passing);
   });
   // A kept connection that closes while the worker sends on it would look like a fault nobody injected.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
-  const reset = () => {
+  const reset = async () => {
     faults = [];
-    answered.length = 0;
     for (const response of hanging) response.destroy();
     hanging.clear();
+    await Promise.all(underWay);
+    answered.length = 0;
   };
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -154,7 +161,7 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
     },
     reset,
     async stop() {
-      reset();
+      await reset();
       agent.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

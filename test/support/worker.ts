@@ -10,6 +10,8 @@ export interface TestWorker {
   readonly broker: Broker;
   /** How often it was killed. */
   readonly kills: number;
+  /** False from a kill to the restart after it. */
+  readonly alive: boolean;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** POST with JSON and the admin token; answers status and parsed body. */
   post(
@@ -26,7 +28,11 @@ export interface TestWorker {
   pause(): void;
   resume(): void;
   /** A new workerd in place of the old one, with other settings where some are given. */
-  restart(vars?: Readonly<Record<string, string>>): Promise<void>;
+  restart(options?: {
+    readonly vars?: Readonly<Record<string, string>>;
+    /** Leaves it to the test when the broker hands over messages again. */
+    readonly paused?: boolean;
+  }): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,6 +52,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   let mf: Miniflare;
   let pid = 0;
   let kills = 0;
+  let alive = true;
   const broker = await startBroker(
     async (messages) =>
       (await (await mf.getWorker()).queue("pawl-wake-ups", messages as never)) as unknown as QueueResult,
@@ -66,12 +73,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
         ...options.vars,
         ...vars,
       },
-      // What a test breaks on purpose is told on the worker's stderr, which nobody needs to read.
-      handleRuntimeStdio: (stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream) => {
-        for (const stream of [stdout, stderr]) {
-          if (process.env.WORKER_LOGS) stream.pipe(process.stderr);
-          else stream.resume();
-        }
+      // What tests break on purpose is told here; it would drown what went wrong by itself.
+      handleStructuredLogs: ({ message }: { message: string }) => {
+        if (process.env.WORKER_LOGS) console.error(message);
       },
     } as never);
   const adopt = () => {
@@ -99,6 +103,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     get kills() {
       return kills;
     },
+    get alive() {
+      return alive;
+    },
     fetch: call,
     get: async (path) => json(await call(path)),
     post: async (path, body, headers = {}) =>
@@ -116,14 +123,16 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       broker.pause();
       process.kill(pid, "SIGKILL");
       kills += 1;
+      alive = false;
     },
     pause: () => void process.kill(pid, "SIGSTOP"),
     resume: () => void process.kill(pid, "SIGCONT"),
-    async restart(vars) {
+    async restart({ vars, paused = false } = {}) {
       await mf.setOptions(workerOptions(vars));
       await mf.ready;
       adopt();
-      broker.resume();
+      alive = true;
+      if (!paused) broker.resume();
     },
     async stop() {
       await broker.stop();

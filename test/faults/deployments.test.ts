@@ -1,0 +1,67 @@
+/** Deployments that replace each other while runs live on. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { createWorld, type World } from "../support/world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.settle());
+afterAll(() => world?.stop());
+
+/** A run of version 1 that no worker has claimed yet. */
+async function startOld(): Promise<string> {
+  world.broker.deliveries = () => 0;
+  const id = await world.start("renewed", undefined, { version: 1 });
+  world.broker.deliveries = () => 1;
+  return id;
+}
+
+test("a run whose workflow version is gone becomes a dead letter, and completes once it is back (J4)", async () => {
+  const id = await startOld();
+  await world.worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
+  await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
+  const { failure, turn } = await world.reaches(id, "dead");
+  expect(failure?.code).toBe("workflow_not_found");
+  expect(turn).toBe(1);
+  expect((await world.worker.get("/api/dead-letters")).body).toMatchObject({
+    runs: [{ id, status: "dead" }],
+  });
+  await world.worker.restart();
+  expect(await world.worker.post(`/api/dead-letters/${id}/revive`)).toMatchObject({ status: 200 });
+  expect(await world.reaches(id, "completed")).toMatchObject({ version: 1, output: 1 });
+});
+
+test("reviving a run whose version is still gone makes it dead again, and loses nothing (J4)", async () => {
+  const id = await startOld();
+  await world.worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
+  await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
+  const { turn } = await world.reaches(id, "dead");
+  await world.worker.post(`/api/dead-letters/${id}/revive`);
+  const again = await world.reaches(id, "dead");
+  // The revive raised the turn, and so did the claim after it.
+  expect(again.turn).toBe(turn + 2);
+  expect(again.failure?.code).toBe("workflow_not_found");
+  await world.worker.restart();
+  await world.worker.post(`/api/dead-letters/${id}/revive`);
+  await world.reaches(id, "completed");
+});
+
+test("a start of a version that is gone is refused, and the newest that is left is the default", async () => {
+  await world.worker.restart({ vars: { FORGOTTEN: "renewed@2" } });
+  const refused = await world.worker.post("/api/workflows/renewed/runs", { version: 2 });
+  expect(refused).toMatchObject({ status: 404, body: { error: { code: "workflow_not_found" } } });
+  const id = await world.start("renewed");
+  expect(await world.reaches(id, "completed")).toMatchObject({ version: 1, output: 1 });
+  await world.worker.restart();
+});
+
+test("a run keeps its version when a newer one is deployed in the middle of it", async () => {
+  const id = await startOld();
+  await world.worker.restart();
+  await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
+  expect(await world.reaches(id, "completed")).toMatchObject({ version: 1, output: 1 });
+  const newer = await world.start("renewed");
+  expect(await world.reaches(newer, "completed")).toMatchObject({ version: 2, output: 2 });
+});
