@@ -43,6 +43,8 @@ export interface Broker {
   resume(): void;
   /** Loses all it has and behaves well again. */
   reset(): void;
+  /** Gives up on the batch that is being consumed: its worker is gone, and its messages come again. */
+  abandon(): void;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,8 @@ export async function startBroker(
   let retries = 0;
   let paused = false;
   let pumping = false;
+  let abandoned = Promise.withResolvers<never>();
+  abandoned.promise.catch(() => {});
 
   const toMessage = ({ body, attempts }: Waiting): BrokerMessage => ({
     id: `message-${++made}`,
@@ -78,7 +82,8 @@ export async function startBroker(
     pumping = true;
     while (waiting.length > 0 && !paused) {
       const batch = waiting.splice(0, BATCH).map(toMessage);
-      await consume(batch).then(
+      // A worker that is killed may leave its consumer without an answer for ever.
+      await Promise.race([consume(batch), abandoned.promise]).then(
         (result) => settle(batch, result),
         () => batch.map((message) => again(message, 0)),
       );
@@ -179,6 +184,11 @@ export async function startBroker(
       sent.length = 0;
       retries = 0;
       Object.assign(broker, behave());
+    },
+    abandon() {
+      abandoned.reject(new Error("The worker is gone."));
+      abandoned = Promise.withResolvers<never>();
+      abandoned.promise.catch(() => {});
     },
     async stop() {
       paused = true;

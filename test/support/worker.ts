@@ -128,6 +128,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     pause: () => void process.kill(pid, "SIGSTOP"),
     resume: () => void process.kill(pid, "SIGCONT"),
     async restart({ vars, paused = false } = {}) {
+      broker.abandon();
       await mf.setOptions(workerOptions(vars));
       await mf.ready;
       adopt();

@@ -34,8 +34,8 @@ test("the lease is renewed while a step runs, so that no sweep takes the run awa
     const { lease_expires_at } = await world.run(id);
     return (lease_expires_at?.getTime() ?? 0) > first + 2_400;
   });
-  expect(world.gateway.count("renew")).toBeGreaterThanOrEqual(6);
-  expect(world.gateway.count("reclaim")).toBeGreaterThan(6);
+  expect(world.gateway.count("renew")).toBeGreaterThan(2);
+  expect(world.gateway.count("reclaim")).toBeGreaterThan(2);
   door.open();
   expect(await world.reaches(id, "completed")).toMatchObject({ turn: 1, lost_turns: 0 });
   expect((await world.journal(id)).map(({ attempt }) => attempt)).toEqual([1]);

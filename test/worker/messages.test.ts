@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -85,8 +86,8 @@ test.for(["completed", "cancelled"] as const)("a wake-up for a %s run does nothi
 });
 
 test("wake-ups carry ids only", async () => {
-  const id = await world.start("nap", { ms: 1_500 }, { tags: ["secret"] });
-  await world.reaches(id, "waiting");
+  const id = await world.start("nap", { ms: 60_500 }, { tags: ["secret"] });
+  await eventually("the second wake-up is sent", () => world.broker.sent.length === 2);
   expect(world.broker.sent.map(({ body }) => body)).toEqual([
     wakeUp(id),
     { ...wakeUp(id), holdMs: expect.any(Number) },

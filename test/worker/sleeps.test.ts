@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 const DAY_MS = 86_400_000;
@@ -11,11 +12,17 @@ beforeAll(async () => {
 afterEach(() => world.settle());
 afterAll(() => world?.stop());
 
+/** Resolves once the run sleeps and the wake-up for its end is on its way. */
+async function asleep(id: string) {
+  await eventually("its wake-up is sent", () => world.broker.sent.length === 2);
+  return world.reaches(id, "waiting");
+}
+
 const steps = (id: string) => world.ledger.of(id).map(({ step }) => step);
 
 test("a sleeping run is parked: no lease, one timer, a wake-up for its end", async () => {
   const id = await world.start("nap", { ms: 3_600_000 });
-  const { wake_at, lease_expires_at, turn, current_step } = await world.reaches(id, "waiting");
+  const { wake_at, lease_expires_at, turn, current_step } = await asleep(id);
   expect({ lease_expires_at, turn, current_step }).toEqual({
     lease_expires_at: null,
     turn: 1,
@@ -29,7 +36,7 @@ test("a sleeping run is parked: no lease, one timer, a wake-up for its end", asy
 
 test("a wake-up that comes before the sleep is over does nothing", async () => {
   const id = await world.start("nap", { ms: 3_600_000 });
-  await world.reaches(id, "waiting");
+  await asleep(id);
   await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
   expect(world.gateway.count("claim")).toBe(2);
   expect(await world.run(id)).toMatchObject({ status: "waiting", turn: 1 });
@@ -37,7 +44,7 @@ test("a wake-up that comes before the sleep is over does nothing", async () => {
 
 test("a sleep ends by its delayed wake-up once the clock has reached it", async () => {
   const id = await world.start("nap", { ms: 3_600_000 });
-  await world.reaches(id, "waiting");
+  await asleep(id);
   await world.database.moveClock(3_600_001);
   world.broker.hurry();
   expect(await world.reaches(id, "completed")).toMatchObject({ turn: 2, output: "rested" });
@@ -51,7 +58,7 @@ test("a sleep ends by its delayed wake-up once the clock has reached it", async 
 
 test("a sleep whose wake-up was lost is woken by the sweep (E1)", async () => {
   const id = await world.start("nap", { ms: 3_600_000 });
-  await world.reaches(id, "waiting");
+  await asleep(id);
   // Losing what is delayed is what a restart of the queue does.
   world.broker.reset();
   await world.database.moveClock(3_600_000 + 15_001);
@@ -82,7 +89,7 @@ test("a sleep beyond the queue's reach is woken by the sweep, with the delay tha
 
 test("a run past its deadline fails by itself while it sleeps", async () => {
   const id = await world.start("nap", { ms: 2 * DAY_MS }, { deadline: "1 day" });
-  const { wake_at } = await world.reaches(id, "waiting");
+  const { wake_at } = await asleep(id);
   const [timer] = await world.database.rows<{ due_at: Date }>("select due_at from pawl.timers");
   expect(timer?.due_at.getTime()).toBeGreaterThan(wake_at?.getTime() ?? Number.POSITIVE_INFINITY);
   await world.database.moveClock(DAY_MS + 15_001);

@@ -88,13 +88,16 @@ test("overlapping sweeps take each expired lease back once and wake each due run
   await database.moveClock(LEASE_MS + 1);
   // Somebody is busy with one of them just now: the sweeps pass it by, and wait for nobody.
   const busy = await database.pool.connect();
-  await busy.query("begin");
-  await busy.query("select id from pawl.runs where id = $1 for update", [running[0]]);
-  await Promise.all(Array.from({ length: 8 }, () => worker.tick()));
-  expect(world.gateway.count("reclaim")).toBe(8);
-  expect(await world.run(running[0] ?? "")).toMatchObject({ status: "running", turn: 1, lost_turns: 0 });
-  await busy.query("commit");
-  busy.release();
+  try {
+    await busy.query("begin");
+    await busy.query("select id from pawl.runs where id = $1 for update", [running[0]]);
+    await Promise.all(Array.from({ length: 8 }, () => worker.tick()));
+    expect(world.gateway.count("reclaim")).toBe(8);
+    expect(await world.run(running[0] ?? "")).toMatchObject({ status: "running", turn: 1, lost_turns: 0 });
+  } finally {
+    await busy.query("rollback");
+    busy.release();
+  }
   await Promise.all(Array.from({ length: 8 }, () => worker.tick()));
   for (const run of await world.runs(running)) {
     expect(run).toMatchObject({ status: "ready", turn: 2, lost_turns: 1, lease_expires_at: null });
