@@ -52,7 +52,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   let mf: Miniflare;
   let pid = 0;
   let kills = 0;
-  let alive = true;
+  let alive = false;
   const broker = await startBroker(
     async (messages) =>
       (await (await mf.getWorker()).queue("pawl-wake-ups", messages as never)) as unknown as QueueResult,
@@ -79,10 +79,12 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       },
     } as never);
   const adopt = () => {
+    const found = childrenOf(process.pid, "workerd").find((child) => !pids.has(child));
+    if (found === undefined) throw new Error("workerd is not among the children of this process");
     pids.delete(pid);
-    pid = childrenOf(process.pid, "workerd").find((child) => !pids.has(child)) ?? 0;
-    if (pid === 0) throw new Error("workerd is not among the children of this process");
-    pids.add(pid);
+    pids.add(found);
+    pid = found;
+    alive = true;
   };
   mf = new Miniflare(workerOptions());
   await mf.ready;
@@ -120,6 +122,8 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       await (await mf.getWorker()).scheduled({ cron: "* * * * *" });
     },
     kill() {
+      // Its number may be another process's by now.
+      if (!alive) return;
       broker.pause();
       process.kill(pid, "SIGKILL");
       kills += 1;
@@ -132,7 +136,6 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       await mf.setOptions(workerOptions(vars));
       await mf.ready;
       adopt();
-      alive = true;
       if (!paused) broker.resume();
     },
     async stop() {
