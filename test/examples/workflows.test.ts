@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startShop } from "../../examples/shop/server.ts";
+import { eventually } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
+
+const DAY_MS = 86_400_000;
 
 let shop: Awaited<ReturnType<typeof startShop>>;
 let world: World;
@@ -33,4 +36,27 @@ test("fulfil-order charges, reserves, cools off and ships a real order", async (
     paymentId: expect.any(String),
     shipmentId: expect.any(String),
   });
+});
+
+test("import-feed writes every row of the feed to a table of the user's, once", async () => {
+  const id = await world.start("import-feed", { url: `${shop.url}/feed/orders.csv` });
+  const { output } = await world.reaches(id, "completed");
+  expect(output).toMatchObject({ rows: 500 });
+  const written = await world.database.rows("select count(*)::int as rows from imported_orders");
+  expect(written).toEqual([{ rows: 500 }]);
+  expect(world.broker.sent.length).toBeGreaterThan(10);
+});
+
+test("remind sends one message a day and sleeps in between", async () => {
+  const id = await world.start("remind", { email: "ada@example.com", message: "Water the plants", days: 3 });
+  for (let day = 1; day <= 2; day++) {
+    await eventually(`day ${day} is over`, async () => {
+      const { status, steps_done } = await world.run(id);
+      return status === "waiting" && steps_done === day;
+    });
+    await sleepOver(DAY_MS);
+  }
+  await world.reaches(id, "completed");
+  const kinds = (await world.journal(id)).map(({ kind }) => kind);
+  expect(kinds).toEqual(["step", "sleep", "step", "sleep", "step"]);
 });
