@@ -28,6 +28,8 @@ module.exports = {
     packages("runtime/", []),
     only("storage/", PORTS),
     packages("storage/", ["node_modules/drizzle-orm/", "node_modules/@neondatabase/serverless/"]),
+    only("events/", PORTS),
+    packages("events/", []),
     only("queue/", USE_CASES),
     packages("queue/", []),
     only("cron/", USE_CASES),

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { bundleWorker } from "../scripts/support/bundle.ts";
 import { spawnGuarded, stopGroup } from "../scripts/support/guard.ts";
 import { freePort } from "../scripts/support/ports.ts";
 
@@ -71,22 +71,17 @@ async function underWrangler(vars: Record<string, string>): Promise<Host> {
 }
 
 async function inMiniflare(bindings: Record<string, string>): Promise<Host> {
-  const { outputFiles } = await build({
-    entryPoints: ["bench/worker.ts"],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "import"],
-    external: ["cloudflare:*", "node:*"],
-  });
   const queue = "pawl-wake-ups";
   const mf = new Miniflare(
     convertV4MiniflareOptions({
       name: "pawl-bench",
-      modules: [{ type: "ESModule", path: "worker.mjs", contents: outputFiles[0]?.text ?? "" }],
+      modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundleWorker("bench/worker.ts") }],
       compatibilityDate: compatibilityDate(),
-      compatibilityFlags: ["nodejs_compat", "queue_consumer_no_wait_for_wait_until"],
+      compatibilityFlags: [
+        "nodejs_compat",
+        "queue_consumer_no_wait_for_wait_until",
+        "no_handle_cross_request_promise_resolution",
+      ],
       host: "127.0.0.1",
       port: await freePort(),
       bindings,

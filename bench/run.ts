@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: W1 and W2 under `wrangler dev` and in plain Miniflare, interleaved, on one Postgres with
+ * `npm run bench [-- rounds [workloads]]`: W1 to W4 under `wrangler dev` and in plain Miniflare, interleaved, on one Postgres with
  * its default durability. Prints medians with their spread; absolute figures belong to this machine and hour.
  */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
@@ -10,9 +10,12 @@ import { startGateway } from "../scripts/gateway.ts";
 import { migrate } from "../scripts/migrate.ts";
 import { startPostgres } from "../scripts/postgres.ts";
 import { type HostName, startHost } from "./host.ts";
-import { w1, w2 } from "./workloads.ts";
+import { w1, w2, w3, w4 } from "./workloads.ts";
 
 const rounds = Number(process.argv[2] ?? 3);
+/** Such as `W1,W4`. W4's steps may be given: `W4:10000`. */
+const asked = (process.argv[3] ?? "W1,W2,W3,W4").split(",");
+const longSteps = Number(asked.find((name) => name.startsWith("W4:"))?.slice(3) ?? 2_000);
 const HOSTS: readonly HostName[] = ["wrangler dev", "miniflare"];
 
 const folder = mkdtempSync(join(tmpdir(), "pawl-bench-"));
@@ -32,8 +35,17 @@ try {
       // A warm-up, and what autovacuum would do within a minute.
       await w2(bed);
       await pool.query("vacuum analyze");
-      for (let i = 0; i < 7; i++) note(`W1 ms per step, ${name}`, await w1(bed));
-      note(`W2 steps/s, ${name}`, await w2(bed));
+      const isAsked = (workload: string) => asked.some((given) => given.startsWith(workload));
+      if (isAsked("W1")) for (let i = 0; i < 7; i++) note(`W1 ms per step, ${name}`, await w1(bed));
+      if (isAsked("W2")) note(`W2 steps/s, ${name}`, await w2(bed));
+      if (isAsked("W3"))
+        for (let i = 0; i < 3; i++) note(`W3 ms for 200 side by side, ${name}`, await w3(bed));
+      if (isAsked("W4")) {
+        const { early, late } = await w4(bed, longSteps);
+        note(`W4 ms per step at 10 to 110, ${name}`, early);
+        note(`W4 ms per step at the end of ${longSteps}, ${name}`, late);
+        note(`W4 late over early, ${name}`, late / early);
+      }
       await host.stop();
     }
   }

@@ -3,6 +3,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod";
 import type { Env } from "../src/env.ts";
 import { defineWorkflow } from "../src/pawl.ts";
+import type { LeasedBranch } from "../src/runtime/perform-branch.ts";
 import type { LeasedTurn } from "../src/runtime/take-turn.ts";
 import { createWorker } from "../src/wiring.ts";
 
@@ -13,11 +14,22 @@ const sequence = defineWorkflow(
   },
 );
 
-const worker = createWorker([sequence]);
+const parallel = defineWorkflow(
+  { name: "parallel", input: z.object({ steps: z.number().int() }) },
+  async ({ input, step }) => {
+    await Promise.all(Array.from({ length: input.steps }, () => step.run("no-op", () => null)));
+  },
+);
+
+const worker = createWorker([sequence, parallel]);
 
 export class Turn extends WorkerEntrypoint<Env> {
   take(turn: LeasedTurn) {
     return worker.takeTurn(this.env, turn);
+  }
+
+  perform(branch: LeasedBranch) {
+    return worker.performBranch(this.env, branch);
   }
 }
 

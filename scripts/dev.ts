@@ -47,6 +47,7 @@ async function start(options: DevOptions): Promise<void> {
     DATABASE_URL: databaseUrl,
     PAWL_ADMIN_TOKEN: token,
     SHOP_URL: shop.url,
+    PAWL_PUBLIC_URL: `http://127.0.0.1:${port}`,
     // Locally one batch is handed over at a time: a consumer that waited for a slow step would hold up all runs.
     PAWL_CONSUMER_WAIT_MS: "0",
     ...(gateway && { NEON_LOCAL: gateway.host }),

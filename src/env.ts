@@ -1,3 +1,5 @@
+import type { EventSink } from "./engine/ports.ts";
+import { createSinks } from "./events/sinks.ts";
 import type { WakeUpMessage } from "./queue/message.ts";
 import type { Settings } from "./runtime/runtime.ts";
 
@@ -8,11 +10,23 @@ export interface Env {
   readonly DATABASE_URL?: string;
   /** Secret: the bearer token that may do everything. */
   readonly PAWL_ADMIN_TOKEN?: string;
+  /** Secret: what hooks' tokens are derived from; the admin token where it is not set. */
+  readonly PAWL_HOOK_SECRET?: string;
+  /** Where the world reaches this deployment, such as `https://pawl.example.com`: hooks' addresses begin with it. */
+  readonly PAWL_PUBLIC_URL?: string;
+  /** Where events go, as JSON with the secrets that sign them: a list of queues and webhooks. */
+  readonly PAWL_EVENT_SINKS?: string;
+  /** How long events are kept that went wherever they had to go. */
+  readonly PAWL_EVENT_RETENTION_DAYS?: string;
+  /** Which version of the worker this is: the binding `[version_metadata]`. */
+  readonly CF_VERSION_METADATA?: { readonly id: string };
   /** Development: host and port of the Neon-compatible gateway before a plain Postgres. */
   readonly NEON_LOCAL?: string;
   readonly PAWL_LEASE_MS?: string;
   readonly PAWL_LOST_TURN_LIMIT?: string;
   readonly PAWL_WAKE_UP_GRACE_MS?: string;
+  /** How long channels keep their messages, read or not. */
+  readonly PAWL_MESSAGE_RETENTION_DAYS?: string;
   /** How long one request to the database may go without an answer. */
   readonly PAWL_DATABASE_TIMEOUT_MS?: string;
   /** How long the queue consumer waits for slow turns before it lets the next batch come. */
@@ -38,10 +52,16 @@ export function whatIsMissing(env: Env): string | null {
   }
   try {
     readSettings(env);
+    readSinks(env);
   } catch (error) {
     return (error as Error).message;
   }
   return null;
+}
+
+/** Where events go. Throws when the setting is not what it must be. */
+export function readSinks(env: Env): EventSink[] {
+  return createSinks(env.PAWL_EVENT_SINKS, env, env.NEON_LOCAL !== undefined);
 }
 
 /** Every limit and span in one place. Throws when a setting is not a whole number. */
@@ -54,6 +74,8 @@ export function readSettings(
     wakeUpGraceMs: wholeNumber(env, "PAWL_WAKE_UP_GRACE_MS", 15_000),
     sweepHorizonMs: 120_000,
     sweepLimit: 1_000,
+    messageRetentionMs: wholeNumber(env, "PAWL_MESSAGE_RETENTION_DAYS", 14) * 24 * 3_600_000,
+    eventRetentionMs: wholeNumber(env, "PAWL_EVENT_RETENTION_DAYS", 7) * 86_400_000,
     databaseTimeoutMs: wholeNumber(env, "PAWL_DATABASE_TIMEOUT_MS", 15_000),
     // A consumer may run for 15 minutes; what is slower still is cut off, and its lease is reclaimed.
     consumerWaitMs: wholeNumber(env, "PAWL_CONSUMER_WAIT_MS", 14 * 60_000),
@@ -64,6 +86,8 @@ type NumberSetting =
   | "PAWL_LEASE_MS"
   | "PAWL_LOST_TURN_LIMIT"
   | "PAWL_WAKE_UP_GRACE_MS"
+  | "PAWL_EVENT_RETENTION_DAYS"
+  | "PAWL_MESSAGE_RETENTION_DAYS"
   | "PAWL_DATABASE_TIMEOUT_MS"
   | "PAWL_CONSUMER_WAIT_MS";
 

@@ -3,8 +3,9 @@
  * is told, and no other file knows of it. Lines are JSON, for Workers Logs; they carry names, ids and codes,
  * never payloads or secrets.
  */
-import { toFailure } from "./engine/errors.ts";
-import type { Reads, Store, WakeUps } from "./engine/ports.ts";
+import { toFailure } from "./engine/failure.ts";
+import type { Store, WakeUps } from "./engine/ports.ts";
+import type { Reads } from "./engine/reads.ts";
 
 /** A verb that takes longer is told about. */
 const SLOW_MS = 1_000;

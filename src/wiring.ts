@@ -1,30 +1,36 @@
 /** Builds everything from the environment. The only file that sees every folder. */
-import { monotonicFactory } from "ulid";
+import { decodeTime, monotonicFactory } from "ulid";
 import { clock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
+import type { BranchOutcome } from "./engine/branch.ts";
 import type { Decision } from "./engine/decide.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
-import { type Env, readSettings, whatIsMissing } from "./env.ts";
+import { type Env, readSettings, readSinks, whatIsMissing } from "./env.ts";
+import { createHooks } from "./hooks.ts";
 import { createApp } from "./http/app.ts";
 import { digestToken } from "./http/auth.ts";
 import { consumeWakeUps } from "./queue/consumer.ts";
 import { createWakeUps } from "./queue/producer.ts";
 import type { Loopback } from "./runtime/dispatch-turns.ts";
+import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
+import { WarmRuns } from "./runtime/warm-runs.ts";
 import { connect } from "./storage/db.ts";
 import { createReads } from "./storage/reads.ts";
 import { createStore } from "./storage/store.ts";
+import { createTransactions } from "./storage/transactions.ts";
 import { observed, report } from "./telemetry.ts";
 
 const newRunId = monotonicFactory();
 
-/** The worker's handlers for these workflows; `takeTurn` is what the `Turn` entrypoint answers with. */
+/** The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with. */
 export function createWorker(workflows: readonly AnyWorkflow[]) {
   const registry = new Registry(workflows);
+  const warmRuns = goesOnElsewhere() ? new WarmRuns() : null;
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {
-    const deployment = deployments.get(env) ?? readDeployment(env, registry);
+    const deployment = deployments.get(env) ?? readDeployment(env, registry, warmRuns);
     deployments.set(env, deployment);
     return deployment;
   };
@@ -49,7 +55,7 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
           loopback: loopback(ctx),
           waitMs: readSettings(env).consumerWaitMs,
           waitUntil: (work) => ctx.waitUntil(work),
-          sweep: () => sweep(runtime),
+          sweep: (only) => sweep(runtime, only),
         },
         batch,
       );
@@ -57,34 +63,54 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
     async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
       await tick(runtimeOf(env));
     },
-    takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null> {
+    takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null | "cold"> {
       return takeTurn(runtimeOf(env), turn);
+    },
+    performBranch(env: Env, branch: LeasedBranch): Promise<BranchOutcome | null> {
+      return performBranch(runtimeOf(env), branch);
     },
   };
 }
 
-/** A call to the `Turn` entrypoint of this very worker: an invocation of its own for every turn. */
+/** A call to the `Turn` entrypoint of this very worker: an invocation of its own for every turn and every branch. */
 function loopback(ctx: ExecutionContext): Loopback {
-  const { Turn } = (ctx as unknown as { exports: { Turn: { take: Loopback } } }).exports;
-  return (turn) => Turn.take(turn);
+  const { Turn } = (ctx as unknown as { exports: { Turn: Loopback } }).exports;
+  return { take: (turn) => Turn.take(turn), perform: (branch) => Turn.perform(branch) };
+}
+
+/**
+ * Whether code that waits since one invocation may go on in another of this isolate: the platform lets it with the
+ * compatibility flag `no_handle_cross_request_promise_resolution`, and cancels it without.
+ */
+function goesOnElsewhere(): boolean {
+  const { Cloudflare } = globalThis as { Cloudflare?: { compatibilityFlags?: Record<string, boolean> } };
+  return Cloudflare?.compatibilityFlags?.handle_cross_request_promise_resolution === false;
 }
 
 /** What follows from the environment alone, and is built once per isolate: it holds nothing of an invocation. */
 type Deployment = { readonly unready: string } | { readonly unready: null; readonly runtime: Runtime };
 
-function readDeployment(env: Env, registry: Registry): Deployment {
+function readDeployment(env: Env, registry: Registry, warmRuns: WarmRuns | null): Deployment {
   const unready = whatIsMissing(env);
   if (unready !== null) return { unready };
   const settings = readSettings(env);
   const db = connect(env.DATABASE_URL ?? "", env.NEON_LOCAL, settings.databaseTimeoutMs);
-  const runtime = {
+  const runtime: Runtime = {
     store: observed("store", createStore(db)),
     reads: observed("reads", createReads(db)),
     wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
     clock,
     registry,
     settings,
-    newRunId: () => newRunId(),
+    deployment: env.CF_VERSION_METADATA?.id ?? null,
+    transactions: createTransactions(env.DATABASE_URL ?? "", env.NEON_LOCAL, db, clock.sleep),
+    sinks: readSinks(env),
+    warmRuns,
+    hooks: createHooks(env.PAWL_HOOK_SECRET ?? env.PAWL_ADMIN_TOKEN ?? "", env.PAWL_PUBLIC_URL),
+    newRunId: (parent) =>
+      newRunId(parent === undefined ? undefined : Math.max(Date.now(), decodeTime(parent) + 1)),
+    random: () => Math.random(),
+    uuid: () => crypto.randomUUID(),
     report,
   };
   return { unready, runtime };

@@ -1,15 +1,34 @@
+import { deliverEvents } from "../runtime/deliver-events.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { reclaimLeases, wakeDueRuns } from "../runtime/sweep.ts";
+import {
+  bringMessages,
+  forgetEvents,
+  forgetMessages,
+  reclaimBranches,
+  reclaimLeases,
+  wakeDueBranches,
+  wakeDueRuns,
+} from "../runtime/sweep.ts";
 
-const SWEEPS = { "reclaim leases": reclaimLeases, "wake due runs": wakeDueRuns } as const;
+const SWEEPS = {
+  "reclaim leases": reclaimLeases,
+  "reclaim branches": reclaimBranches,
+  "wake due runs": wakeDueRuns,
+  "wake due branches": wakeDueBranches,
+  "bring messages": bringMessages,
+  "forget messages": forgetMessages,
+  "deliver events": deliverEvents,
+  "forget events": forgetEvents,
+} as const;
 
 /**
  * Runs every sweep on its own, so that one that fails stops no other. More work than one share goes on at
  * once through the queue, in an invocation of its own. Never rejects.
  */
-export async function sweep(runtime: Runtime): Promise<void> {
+export async function sweep(runtime: Runtime, only?: "events"): Promise<void> {
+  const sweeps = only === undefined ? SWEEPS : { "deliver events": deliverEvents };
   const more = await Promise.all(
-    Object.entries(SWEEPS).map(async ([name, run]) => {
+    Object.entries(sweeps).map(async ([name, run]) => {
       try {
         return await run(runtime);
       } catch (error) {
@@ -20,7 +39,7 @@ export async function sweep(runtime: Runtime): Promise<void> {
   );
   if (more.includes(true)) {
     await runtime.wakeUps
-      .sweepAgain()
+      .sweepAgain(only)
       .catch((error: unknown) => runtime.report("asking for another sweep", error));
   }
 }

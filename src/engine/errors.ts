@@ -1,3 +1,5 @@
+import { type Failure, toError } from "./failure.ts";
+
 /**
  * Every error Pawl raises has a `code` that is stable, and a class that composes its own sentence from
  * facts. `http/errors.ts` maps codes to statuses; `Failure` is what is stored of an error.
@@ -32,6 +34,25 @@ export class StepFailed extends PawlError {
   override readonly name: string = "StepFailed";
 }
 
+/** What `step.invoke` rejects with when the child did not complete. The workflow may catch it and go on. */
+export class ChildFailed extends PawlError {
+  readonly code = "child_failed";
+  override readonly retryable = false;
+  readonly step: string;
+  readonly runId: string;
+  /** `failed`, `cancelled` or `dead`. */
+  readonly status: string;
+  readonly failure: Failure;
+  constructor(step: string, failure: Failure) {
+    super(failure.message, failure.cause ? { cause: toError(failure.cause) } : undefined);
+    this.step = step;
+    this.runId = failure.child?.runId ?? "";
+    this.status = failure.child?.status ?? "failed";
+    this.failure = failure;
+  }
+  override readonly name: string = "ChildFailed";
+}
+
 /** A step body ran longer than its `timeout`. */
 export class StepTimedOut extends PawlError {
   readonly code = "step_timed_out";
@@ -39,6 +60,28 @@ export class StepTimedOut extends PawlError {
     super(`Step "${step}" did not finish within its timeout of ${timeoutMs} ms.`);
   }
   override readonly name: string = "StepTimedOut";
+}
+
+/** A step body did not call `heartbeat` for as long as it may go without. */
+export class HeartbeatMissed extends PawlError {
+  readonly code = "heartbeat_missed";
+  constructor(step: string, heartbeatMs: number) {
+    super(`Step "${step}" sent no heartbeat for ${heartbeatMs} ms.`);
+  }
+  override readonly name: string = "HeartbeatMissed";
+}
+
+/** An at-most-once step or a transaction was cut off: nobody but a person can say how far it came. */
+export class OutcomeUnknown extends PawlError {
+  readonly code = "outcome_unknown";
+  override readonly retryable = false;
+  constructor(step: string) {
+    super(
+      `Step "${step}" runs at most once and was cut off: whether it did its work is not known. ` +
+        "Find out, and say done or again.",
+    );
+  }
+  override readonly name: string = "OutcomeUnknown";
 }
 
 /** Ends a step's `signal` when another invocation may take over: whatever the step still does is ignored. */
@@ -58,18 +101,6 @@ export class DeadlineExceeded extends PawlError {
     super(`The run did not finish before its deadline, ${new Date(deadlineAt).toISOString()}.`);
   }
   override readonly name: string = "DeadlineExceeded";
-}
-
-/** No workflow of that name and version is registered in this deployment. */
-export class WorkflowNotFound extends PawlError {
-  readonly code = "workflow_not_found";
-  override readonly retryable = false;
-  constructor(name: string, version: number | undefined, known: readonly string[]) {
-    const wanted = version === undefined ? `"${name}"` : `"${name}" version ${version}`;
-    const list = known.length === 0 ? "none" : known.map((n) => `"${n}"`).join(", ");
-    super(`No workflow ${wanted} is registered in this deployment. Registered: ${list}.`);
-  }
-  override readonly name: string = "WorkflowNotFound";
 }
 
 /** I7: the workflow's code and the run's journal tell different stories. Stops the run as dead. */
@@ -112,6 +143,48 @@ export class InvalidStep extends PawlError {
   override readonly name: string = "InvalidStep";
 }
 
+/** A graph that cannot be run, found when it is defined. */
+export class InvalidGraph extends PawlError {
+  readonly code = "invalid_graph";
+  override readonly retryable = false;
+  override readonly name: string = "InvalidGraph";
+  constructor(graph: string, problem: string) {
+    super(`Graph "${graph}": ${problem}.`);
+  }
+}
+
+/** A sequence that cannot be run, found when it is defined. */
+export class InvalidSequence extends PawlError {
+  readonly code = "invalid_sequence";
+  override readonly retryable = false;
+  override readonly name: string = "InvalidSequence";
+  constructor(sequence: string, problem: string) {
+    super(`Sequence "${sequence}": ${problem}.`);
+  }
+}
+
+/** A sequence's loop came to the most times that it may go round. */
+export class LoopLimitReached extends PawlError {
+  readonly code = "loop_limit_reached";
+  override readonly retryable = false;
+  override readonly name: string = "LoopLimitReached";
+  constructor(loop: string, limit: number) {
+    super(
+      `Loop "${loop}" went round ${limit} times and was not over. Raise maxIterations, or mend its condition.`,
+    );
+  }
+}
+
+/** Nobody opened a gate of a graph within its timeout. */
+export class GateTimedOut extends PawlError {
+  readonly code = "gate_timed_out";
+  override readonly retryable = false;
+  override readonly name: string = "GateTimedOut";
+  constructor(gate: string) {
+    super(`Gate "${gate}" was not opened within its timeout.`);
+  }
+}
+
 /** A span of time that cannot be understood or is out of range. */
 export class InvalidDuration extends PawlError {
   readonly code = "invalid_duration";
@@ -149,127 +222,12 @@ export class StoreUnavailable extends PawlError {
   override readonly name: string = "StoreUnavailable";
 }
 
-/** The input of a start does not fit the workflow's schema. */
-export class InvalidInput extends PawlError {
-  readonly code = "invalid_input";
-  override readonly name: string = "InvalidInput";
-  constructor(workflow: string, problems: readonly string[]) {
-    super(`The input does not fit workflow "${workflow}": ${problems.join("; ")}.`);
+/** What arrived for a wait does not fit the schema that the workflow gave. */
+export class InvalidPayload extends PawlError {
+  readonly code = "invalid_payload";
+  override readonly retryable = false;
+  constructor(step: string, problems: readonly string[]) {
+    super(`What arrived for step "${step}" does not fit its schema: ${problems.join("; ")}.`);
   }
-}
-
-/** The idempotency key belongs to a run that was started with another input. */
-export class IdempotencyConflict extends PawlError {
-  readonly code = "idempotency_conflict";
-  override readonly name: string = "IdempotencyConflict";
-  constructor(key: string, runId: string) {
-    super(
-      `Idempotency key "${key}" belongs to run ${runId}, which was started with another input. Use a new key.`,
-    );
-  }
-}
-
-/** One batch names the same idempotency key twice, so it cannot say which start is meant. */
-export class DuplicateIdempotencyKey extends PawlError {
-  readonly code = "duplicate_idempotency_key";
-  override readonly name: string = "DuplicateIdempotencyKey";
-  constructor(key: string, workflow: string) {
-    super(
-      `The batch starts workflow "${workflow}" twice with the idempotency key "${key}". Give each its own.`,
-    );
-  }
-}
-
-/** No run of that id, or not one of this tenant's: the two are not told apart. */
-export class RunNotFound extends PawlError {
-  readonly code = "run_not_found";
-  override readonly name: string = "RunNotFound";
-  constructor(runId: string) {
-    super(`There is no run "${runId}".`);
-  }
-}
-
-/** What was asked cannot be done to a run in its present status. */
-export class WrongStatus extends PawlError {
-  readonly code = "wrong_status";
-  override readonly name: string = "WrongStatus";
-  constructor(runId: string, status: string, verb: string, allowed: string) {
-    super(`Run ${runId} is ${status}, so it cannot be ${verb}: only ${allowed} runs can.`);
-  }
-}
-
-/** What is stored of an error: JSON, free of U+0000 and lone surrogates, bounded in size. */
-export interface Failure {
-  readonly code: string;
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly cause?: Failure;
-  /** The step whose failure this is, where one ended the run. */
-  readonly step?: string;
-}
-
-const MESSAGE_LIMIT = 4_000;
-const STACK_LIMIT = 8_000;
-const CAUSE_DEPTH = 5;
-const UNREADABLE = "a value that cannot be shown";
-
-/** Turns whatever was thrown into a `Failure`. Never throws itself: a getter that throws is left out. */
-export function toFailure(thrown: unknown): Failure {
-  try {
-    return readFailure(thrown, 0);
-  } catch {
-    return { code: "error", name: "Error", message: UNREADABLE };
-  }
-}
-
-function readFailure(thrown: unknown, depth: number): Failure {
-  const field = (name: string): unknown => {
-    try {
-      return (thrown as Record<string, unknown> | null | undefined)?.[name];
-    } catch {
-      return undefined;
-    }
-  };
-  if (typeof thrown !== "object" || thrown === null) {
-    return { code: "error", name: "Error", message: storableText(describe(thrown), MESSAGE_LIMIT) };
-  }
-  const code = field("code");
-  const name = field("name");
-  const message = field("message");
-  const stack = field("stack");
-  const cause = field("cause");
-  const step = thrown instanceof StepFailed ? thrown.step : undefined;
-  return {
-    code: storableText(typeof code === "string" ? code : "error", 100),
-    name: storableText(typeof name === "string" && name !== "" ? name : "Error", 200),
-    message: storableText(typeof message === "string" ? message : describe(thrown), MESSAGE_LIMIT),
-    ...(typeof stack === "string" ? { stack: storableText(stack, STACK_LIMIT) } : {}),
-    ...(cause !== undefined && cause !== null && depth < CAUSE_DEPTH
-      ? { cause: readFailure(cause, depth + 1) }
-      : {}),
-    ...(step === undefined ? {} : { step }),
-  };
-}
-
-/** The way back: an Error that carries a stored failure's name, message, stack and cause. */
-export function toError(failure: Failure): Error {
-  const error = new Error(failure.message, failure.cause ? { cause: toError(failure.cause) } : undefined);
-  Object.defineProperty(error, "name", { value: failure.name, configurable: true, writable: true });
-  if (failure.stack !== undefined) error.stack = failure.stack;
-  return Object.assign(error, { code: failure.code });
-}
-
-/** Postgres' jsonb and text refuse U+0000, jsonb refuses lone surrogates: both become U+FFFD. */
-export function storableText(text: string, limit: number): string {
-  const cut = text.length > limit ? `${text.slice(0, limit)}… (${text.length} characters)` : text;
-  return cut.toWellFormed().replaceAll("\u0000", "\ufffd");
-}
-
-function describe(thrown: unknown): string {
-  try {
-    return typeof thrown === "object" ? (JSON.stringify(thrown) ?? "an object") : String(thrown);
-  } catch {
-    return UNREADABLE;
-  }
+  override readonly name: string = "InvalidPayload";
 }

@@ -2,39 +2,34 @@
  * What the engine's users provide. `runtime/` speaks to Postgres, the queue and the clock only through
  * these; `storage/`, `queue/` and `wiring.ts` implement them.
  */
+import type { BranchOutcome } from "./branch.ts";
 import type { Encoded } from "./codec.ts";
 import type { Decision } from "./decide.ts";
-import type { Failure } from "./errors.ts";
-import type { EntryKind, EntryOutcome } from "./journal.ts";
-import type { Rest } from "./plan/replay.ts";
-import type { ClaimedRun, Run, RunDetail, RunRef, RunStatus } from "./run.ts";
-
-/** A run to be inserted. */
-export interface NewRun {
-  readonly id: string;
-  readonly workflow: string;
-  readonly version: number;
-  readonly input: Encoded;
-  readonly tags: readonly string[];
-  readonly idempotencyKey: string | null;
-  /** When it is first due; at once when both are null. */
-  readonly startAt: number | null;
-  readonly delayMs: number | null;
-  readonly deadlineAt: number | null;
-  readonly deadlineInMs: number | null;
-}
+import type { ClaimedSend, CloudEvent, OutgoingEvent, Route, SendOutcome } from "./event.ts";
+import type { Rest } from "./plan/rest.ts";
+import type { BranchRef, ClaimedBranch, ClaimedRun, NewRun, Run, RunRef, RunStatus } from "./run.ts";
+import type { ChannelMode, Isolation, Transaction } from "./workflow.ts";
 
 /** A run that exists now, whether this call made it or its idempotency key had one already. */
 export interface StartedRun {
   readonly run: Run;
   readonly created: boolean;
   readonly wakeInMs: number;
+  /** True when a signal that came with the start made a run due that was there before. */
+  readonly woken?: boolean;
 }
 
-/** A run that should get a wake-up. */
+/** A run, or one of its branches, that should get a wake-up. */
 export interface DueRun extends RunRef {
   /** 0 when it is due now. */
   readonly wakeInMs: number;
+  /** The branch's key, where it is one that is due. */
+  readonly branch?: string | undefined;
+}
+
+/** A run to be claimed. `after` is the last entry of its journal that is known already: those before it are left out. */
+export interface Claim extends RunRef {
+  readonly after?: number | undefined;
 }
 
 export interface ClaimedBatch {
@@ -43,36 +38,194 @@ export interface ClaimedBatch {
   readonly suspects: readonly RunRef[];
 }
 
+export interface ClaimedBranches {
+  readonly claimed: readonly ClaimedBranch[];
+  readonly suspects: readonly BranchRef[];
+}
+
+/** What a commit made durable. A turn that had moved on is missing. */
+export interface Committed {
+  readonly turns: readonly CommittedTurn[];
+  /** Everything that is due because of it: the runs themselves, their branches, children and parents. */
+  readonly due: readonly DueRun[];
+}
+
 /** A turn whose decision is durable. */
 export interface CommittedTurn extends RunRef {
   readonly status: RunStatus;
-  /** Null when nothing is to be woken. */
-  readonly wakeInMs: number | null;
 }
 
-export type CancelResult = "cancelled" | "already_cancelled" | "not_found" | Exclude<RunStatus, "cancelled">;
-export type ReviveResult = "revived" | "not_found" | RunStatus;
+/** A run that a person moved, with its descendants. */
+export interface Moved {
+  readonly result: "moved" | "unchanged" | "not_found" | RunStatus;
+  readonly due: readonly DueRun[];
+}
+
+/** A signal on its way to a run. */
+export interface NewSignal {
+  readonly runId: string;
+  readonly name: string;
+  readonly payload: Encoded;
+  /** The same id again is accepted and ignored. */
+  readonly id: string | null;
+}
+
+/** `accepted` also for an id that was there before; otherwise why not. */
+export interface SentSignal {
+  readonly runId: string;
+  readonly result: "accepted" | "not_found" | RunStatus;
+}
+
+/** What a person says of an at-most-once step that was cut off. */
+export type Word =
+  | { readonly outcome: "completed"; readonly output: Encoded | null }
+  | { readonly outcome: "again" };
+
+/** Steps that were appended to a graph. */
+export interface Mutation {
+  /** The caller's; null for what a forked run took over. */
+  readonly key: string | null;
+  readonly request: unknown;
+}
+
+export interface NewMutation {
+  readonly key: string;
+  readonly request: unknown;
+  /** Must still be closed. */
+  readonly gate: string;
+  /** What the run waits for to hear of it. */
+  readonly name: string;
+  /** How many mutations with a key it was checked against: `outdated` when there are more by now. */
+  readonly known: number;
+}
+
+export interface Appended {
+  readonly result: "appended" | "outdated" | "gate_open" | "not_found" | "compensating" | RunStatus;
+  readonly due: readonly DueRun[];
+}
+
+export interface NewMessage {
+  readonly id: string;
+  readonly channel: string;
+  readonly payload: Encoded;
+  /** For a direct channel: the run that gets it. */
+  readonly to: string | null;
+}
+
+/** What a signal to one share of a group's members came to. */
+export interface GroupShare {
+  readonly signalled: number;
+  readonly due: readonly DueRun[];
+  /** Where the next share begins; null after the last. */
+  readonly next: string | null;
+}
+
+/** `not_found` also when the run of the hook is over. */
+export interface ReceivedHook {
+  readonly result: "received" | "used" | "expired" | "not_found";
+  readonly due: readonly DueRun[];
+}
+
+/** A run that begins with what another has done before one of its steps. */
+export interface Fork {
+  readonly run: NewRun;
+  /** Entries before this step's first are taken over, as far as nothing of them was undone; null for none. */
+  readonly from: string | null;
+  /** For the hooks among them: what the database is to know of the new run's addresses, by their keys. */
+  readonly hooks: readonly { readonly key: string; readonly digest: string }[];
+}
+
+/** `undone`: a failed run that has undone what it did has nothing left to go on with. */
+export interface ReviveResult {
+  readonly result: "revived" | "undone" | "not_found" | RunStatus;
+  readonly due: readonly DueRun[];
+}
 export type DiscardResult = "discarded" | "not_found" | RunStatus;
 
 /** The hot verbs take lists: one run is a list of one. Every verb is one round trip and all or nothing. */
 export interface Store {
-  /** In the order of `runs`. Throws `IdempotencyConflict` when a key belongs to a run with another input. */
-  startRuns(tenant: string, runs: readonly NewRun[]): Promise<StartedRun[]>;
+  /**
+   * In the order of `runs`. Throws `IdempotencyConflict` when a key belongs to a run with another input. A signal
+   * names its run by the id that `runs` gives it, and goes to the run that the key has already, if one does; throws
+   * `WrongStatus` when that one is over.
+   */
+  startRuns(tenant: string, runs: readonly NewRun[], signals?: readonly NewSignal[]): Promise<StartedRun[]>;
   /** Takes the lease on those of the runs that are due, and reads what their turns need. */
-  claimRuns(refs: readonly RunRef[], leaseMs: number): Promise<ClaimedBatch>;
+  claimRuns(claims: readonly Claim[], leaseMs: number): Promise<ClaimedBatch>;
+  /** The journal of a claimed run from its beginning, with whatever else its turn needs. Null when the turn is no longer the run's. */
+  reloadRun(run: ClaimedRun): Promise<ClaimedRun | null>;
   /** The same for one run whose last turn was lost. */
   claimSuspect(ref: RunRef, leaseMs: number): Promise<ClaimedBatch>;
   /** Writes those decisions whose turn is still the run's. The others are missing from the answer (I2). */
-  commitTurns(decisions: readonly Decision[]): Promise<CommittedTurn[]>;
+  commitTurns(decisions: readonly Decision[]): Promise<Committed>;
   /** False when the turn is no longer the run's. */
   renewLease(ref: RunRef, turn: number, leaseMs: number): Promise<boolean>;
-  cancelRun(ref: RunRef): Promise<CancelResult>;
+  /** Takes the lease on those of the branches that are due and whose runs go forward. */
+  claimBranches(refs: readonly BranchRef[], leaseMs: number): Promise<ClaimedBranches>;
+  claimSuspectBranch(ref: BranchRef, leaseMs: number): Promise<ClaimedBranches>;
+  /** Notes that an at-most-once body is about to run. False when the lease is lost. */
+  startBranch(ref: BranchRef, branchTurn: number): Promise<boolean>;
+  renewBranch(ref: BranchRef, branchTurn: number, leaseMs: number): Promise<boolean>;
+  /** Delivers what branches gave to their runs, or has them tried again; gives what is due because of it. */
+  commitBranches(outcomes: readonly BranchOutcome[]): Promise<DueRun[]>;
+  /** With its descendants. `compensate` has each undo what it did before it counts as cancelled. */
+  cancelRun(ref: RunRef, compensate: boolean): Promise<Moved>;
+  pauseRun(ref: RunRef): Promise<Moved>;
+  resumeRun(ref: RunRef): Promise<Moved>;
   reviveRun(ref: RunRef): Promise<ReviveResult>;
   discardRun(ref: RunRef): Promise<DiscardResult>;
+  /** In the order of `signals`; gives what is due because of them. */
+  deliverSignals(
+    tenant: string,
+    signals: readonly NewSignal[],
+  ): Promise<{ readonly sent: readonly SentSignal[]; readonly due: readonly DueRun[] }>;
+  /** Appends steps to a run's graph while a gate of it is closed. */
+  appendSteps(ref: RunRef, mutation: NewMutation): Promise<Appended>;
+  /** What was appended to a run's graph so far. */
+  mutations(ref: RunRef): Promise<readonly Mutation[]>;
+  /** False when the run waits for no word on that step. */
+  deliverWord(
+    ref: RunRef,
+    key: string,
+    word: Word,
+  ): Promise<{ readonly found: boolean; readonly due: readonly DueRun[] }>;
+  /** Throws `ChannelModeConflict`. */
+  subscribe(ref: RunRef, channel: string, mode: ChannelMode): Promise<void>;
+  unsubscribe(ref: RunRef, channel: string): Promise<void>;
+  /** Keeps the message; `matchMessages` brings it to those who wait. Throws `ChannelModeConflict`. */
+  publish(tenant: string, message: NewMessage): Promise<void>;
+  /** Brings messages to the runs that wait for them, on one channel or on all, at most `limit`; gives what is due. */
+  matchMessages(tenant: string | null, channel: string | null, limit: number): Promise<DueRun[]>;
+  /** Signals the members of a group after the run `after`, at most `limit`. */
+  signalGroup(
+    tenant: string,
+    group: string,
+    signal: Omit<NewSignal, "runId">,
+    after: string,
+    limit: number,
+  ): Promise<GroupShare>;
+  /** Delivers what was posted to a hook, once; a hook is known by the digest of its token. */
+  receiveHook(digest: string, payload: Encoded): Promise<ReceivedHook>;
+  /** Deletes messages older than that, at most `limit`; gives how many. */
+  deleteOldMessages(retentionMs: number, limit: number): Promise<number>;
+  /** Null when there is no such step in the run's journal. Throws `IdempotencyConflict`. */
+  forkRun(ref: RunRef, fork: Fork): Promise<StartedRun | null>;
   /** Takes back expired leases, at most `limit`; gives the runs that are to be woken. */
   reclaimLeases(limit: number, lostTurnLimit: number): Promise<Sweep>;
+  reclaimBranches(limit: number, lostTurnLimit: number): Promise<Sweep>;
   /** Runs that are due or soon will be and have no wake-up under way, at most `limit`. */
   collectDueRuns(limit: number, graceMs: number, horizonMs: number): Promise<Sweep>;
+  collectDueBranches(limit: number, graceMs: number, horizonMs: number): Promise<Sweep>;
+  /** Hands events that are new to those sinks that want them, at most `limit`; gives how many it looked at. */
+  routeEvents(routes: readonly Route[], limit: number): Promise<number>;
+  /** Takes what is due at the sink, at most `limit`: of each run only the first that is not sent or dead. */
+  claimSends(sink: string, limit: number, leaseMs: number): Promise<ClaimedSend[]>;
+  /** Writes what came of tries that no later one has followed. */
+  settleSends(outcomes: readonly SendOutcome[]): Promise<void>;
+  /** What is dead becomes pending, at every sink. */
+  redeliverEvent(tenant: string, id: string): Promise<"redelivered" | "not_dead" | "not_found">;
+  /** Deletes events that are older and went wherever they had to go, at most `limit`; gives how many. */
+  forgetEvents(limit: number, olderThanMs: number): Promise<number>;
   recordTick(): Promise<void>;
 }
 
@@ -82,51 +235,36 @@ export interface Sweep {
   readonly swept: number;
 }
 
-/** A journal entry as people see it. */
-export interface JournalLine {
-  readonly seq: number;
-  readonly kind: EntryKind;
-  readonly key: string | null;
-  readonly outcome: EntryOutcome;
-  readonly attempt: number;
-  readonly turn: number;
-  readonly output: Encoded | null;
-  readonly failure: Failure | null;
-  readonly startedAt: number;
-  readonly recordedAt: number;
-  readonly retryAt: number | null;
+/** The way to a transaction that the user's code takes part in. */
+export interface Transactions {
+  /**
+   * Opens a transaction, lets `work` use it, and commits its writes together with the delivery to the run. False, and
+   * nothing written, when the branch's lease is lost. What `work` throws is thrown after the rollback; a commit
+   * of which nothing can be learned throws `StoreUnavailable`.
+   */
+  run(
+    branch: ClaimedBranch,
+    isolation: Isolation,
+    signal: AbortSignal,
+    work: (
+      tx: Transaction,
+    ) => Promise<{ readonly output: Encoded | null; readonly events: readonly CloudEvent[] }>,
+  ): Promise<boolean>;
 }
 
-export interface RunFilter {
-  readonly workflow?: string | undefined;
-  readonly statuses?: readonly RunStatus[] | undefined;
-  readonly tag?: string | undefined;
-  readonly createdAfter?: number | undefined;
-  readonly createdBefore?: number | undefined;
-  readonly input?: { readonly path: readonly string[]; readonly value: string } | undefined;
-}
-
-export interface Health {
-  /** Milliseconds since 1970 by the database's clock. */
-  readonly now: number;
-  readonly lastTickAt: number | null;
-}
-
-/** Questions that change nothing. Lists are newest first; `before` is the id that the last page ended with. */
-export interface Reads {
-  run(ref: RunRef): Promise<RunDetail | null>;
-  runs(tenant: string, filter: RunFilter, limit: number, before: string | null): Promise<Run[]>;
-  deadLetters(tenant: string, filter: RunFilter, limit: number, before: string | null): Promise<Run[]>;
-  /** Null when there is no such run. Oldest first. */
-  journal(ref: RunRef, limit: number, after: number): Promise<JournalLine[] | null>;
-  health(): Promise<Health>;
+/** A place outside that is told of events. */
+export interface EventSink extends Route {
+  /** How often it is tried before the event counts as dead there. */
+  readonly attempts: number;
+  /** Rejects with what went wrong; whether the event arrived is then unknown. */
+  send(event: OutgoingEvent): Promise<void>;
 }
 
 /** The queue that asks for turns. Losing a wake-up costs time only: the sweep sends it again. */
 export interface WakeUps {
   send(due: readonly DueRun[]): Promise<void>;
-  /** Asks for another share of a sweep at once. */
-  sweepAgain(): Promise<void>;
+  /** Asks for another share of the sweeps, or of the delivery of events only, at once or in so many seconds. */
+  sweepAgain(only?: "events", delaySeconds?: number): Promise<void>;
 }
 
 /** This worker's own time: for spans and timers, never compared with what the database says. */

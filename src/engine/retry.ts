@@ -21,7 +21,8 @@ export class RetryableError extends PawlError {
 export interface Retry {
   readonly maxAttempts?: number;
   readonly delay?: Duration;
-  readonly backoff?: "exponential" | "fixed";
+  /** A function is told how many attempts have failed and says how long to wait; `delay` is then not used. */
+  readonly backoff?: "exponential" | "fixed" | ((failedAttempt: number) => Duration);
   readonly maxDelay?: Duration;
 }
 
@@ -42,10 +43,23 @@ export function nextRetryMs(
   const after = thrown instanceof RetryableError ? thrown.retryAfter : undefined;
   if (after instanceof Date) return Math.min(Math.max(0, after.getTime() - now), LONGEST_MS);
   if (after !== undefined) return after;
+  if (typeof backoff === "function") {
+    const asked = askedDelay(backoff, attempt);
+    if (asked !== null) return retry?.maxDelay === undefined ? asked : Math.min(asked, durationMs(maxDelay));
+  }
   const first = durationMs(delay);
   const grown = backoff === "fixed" ? first : first * 2 ** Math.min(attempt - 1, MOST_DOUBLINGS);
   const capped = Math.min(grown, durationMs(maxDelay));
   return Math.round(capped * (1 - jitter(`${seed}/${attempt}`) / 4));
+}
+
+/** Null when the function throws or gives no duration: that must cost the step nothing but its own pace. */
+function askedDelay(backoff: (failedAttempt: number) => Duration, attempt: number): number | null {
+  try {
+    return durationMs(backoff(attempt));
+  } catch {
+    return null;
+  }
 }
 
 /** 0 to 1, the same for the same seed (FNV-1a): the engine has no randomness, and replays agree. */

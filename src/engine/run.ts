@@ -1,9 +1,11 @@
 import type { Encoded } from "./codec.ts";
-import type { Failure } from "./errors.ts";
-import type { Entry, Timer } from "./journal.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Failure } from "./failure.ts";
+import type { Entry, Timer, Wait } from "./journal.ts";
 
 /**
- * `ready`: due, nobody holds it. `running`: leased. `waiting`: parked until `wakeAt` or a delivery.
+ * `ready`: due, nobody holds it. `running`: leased. `waiting`: parked until `wakeAt` or a delivery. `paused`:
+ * held by a person.
  * `completed`, `cancelled`, `failed`: final, the last by the workflow's own verdict. `dead`: the platform
  * never got a verdict. `failed` and `dead` leave by a revive, which raises the turn (I3).
  */
@@ -11,6 +13,7 @@ export const RUN_STATUSES = [
   "ready",
   "running",
   "waiting",
+  "paused",
   "completed",
   "cancelled",
   "failed",
@@ -22,6 +25,21 @@ export type RunStatus = (typeof RUN_STATUSES)[number];
 export interface RunRef {
   readonly tenant: string;
   readonly runId: string;
+}
+
+/** Going forward, or undoing what it did because its verdict is known. */
+export const PHASES = ["forward", "compensating"] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** What a compensating run will be once everything is undone. */
+export type Verdict =
+  | { readonly status: "failed"; readonly failure: Failure }
+  | { readonly status: "cancelled"; readonly failure: null };
+
+/** The run that started this one, and the key of the step there that waits for it, if one does. */
+export interface Parent {
+  readonly runId: string;
+  readonly key: string | null;
 }
 
 /** A run that this turn holds, with everything needed to decide what it does next. */
@@ -38,8 +56,41 @@ export interface ClaimedRun extends RunRef {
   readonly deadlineAt: number | null;
   /** How many facts had been delivered when it was claimed (I4). */
   readonly deliveries: number;
+  readonly parent: Parent | null;
+  /** Null while the run goes forward. */
+  readonly verdict: Verdict | null;
+  readonly failedCompensations: number;
   readonly journal: readonly Entry[];
+  /** True when the journal lacks its beginning, because whoever claimed knows it. The last entry is always there. */
+  readonly partial: boolean;
   readonly timers: readonly Timer[];
+  readonly waits: readonly Wait[];
+  /** Steps that run apart from the turn. */
+  readonly branches: readonly LiveBranch[];
+  /** What has arrived and is not in the journal yet, the oldest first. */
+  readonly inbox: readonly Delivery[];
+}
+
+/** A branch as its run's turn sees it. */
+export interface LiveBranch {
+  readonly key: string;
+  /** True while an invocation performs it. */
+  readonly leased: boolean;
+}
+
+/** Names one branch. */
+export interface BranchRef extends RunRef {
+  readonly key: string;
+}
+
+/** A branch that this invocation holds, with everything needed to perform its step once. */
+export interface ClaimedBranch extends BranchRef {
+  /** The fence of the branch (I2), not of its run. */
+  readonly branchTurn: number;
+  readonly attempt: number;
+  readonly spent: number;
+  /** The run as it was when the step was asked for: the journal ends there. */
+  readonly run: ClaimedRun;
 }
 
 /** A run as people see it. */
@@ -60,13 +111,43 @@ export interface Run extends RunRef {
   readonly deadlineAt: number | null;
   readonly finishedAt: number | null;
   readonly discardedAt: number | null;
+  /** Why it failed or died; of a run that compensates for a failure, that failure. */
   readonly failure: Failure | null;
+  readonly phase: Phase;
+  readonly failedCompensations: number;
+  readonly pausedAt: number | null;
+  readonly parent: Parent | null;
+  readonly continuedFrom: string | null;
+  readonly continuedTo: string | null;
+  readonly forkedFrom: string | null;
+  /** The version of the worker that started it; null where the platform named none. */
+  readonly deployment: string | null;
 }
 
 /** A run with its payloads, which lists never load. */
 export interface RunDetail extends Run {
   readonly input: Encoded;
   readonly output: Encoded | null;
+}
+
+/** A run to be inserted. */
+export interface NewRun {
+  readonly id: string;
+  readonly workflow: string;
+  readonly version: number;
+  readonly input: Encoded;
+  readonly tags: readonly string[];
+  readonly idempotencyKey: string | null;
+  /** When it is first due; at once when both are null. */
+  readonly startAt: number | null;
+  readonly delayMs: number | null;
+  readonly deadlineAt: number | null;
+  readonly deadlineInMs: number | null;
+  readonly parent: Parent | null;
+  /** The run that goes on as this one. */
+  readonly continuedFrom: string | null;
+  /** The version of the worker that starts it. */
+  readonly deployment: string | null;
 }
 
 /** True when nothing but a revive can move the run. */

@@ -5,9 +5,14 @@ import type { HttpDeps, HttpEnv } from "./context.ts";
 import { answerError } from "./errors.ts";
 import { identify } from "./headers.ts";
 import { MethodNotAllowed, NotConfigured, RouteNotFound } from "./refusals.ts";
+import { channels } from "./routes/channels.ts";
 import { deadLetters } from "./routes/dead-letters.ts";
+import { events } from "./routes/events.ts";
+import { groups } from "./routes/groups.ts";
 import { health } from "./routes/health.ts";
+import { hooks } from "./routes/hooks.ts";
 import { runs } from "./routes/runs.ts";
+import { steps } from "./routes/steps.ts";
 import { workflows } from "./routes/workflows.ts";
 
 /** The HTTP API. `wire` is asked once per request, before anything else; what it throws is not answered. */
@@ -34,9 +39,14 @@ export function createApp<Bindings extends object>(
   );
   return app
     .route("/healthz", health)
+    .route("/hooks", hooks)
+    .route("/api/channels", channels)
+    .route("/api/groups", groups)
     .route("/api/workflows", workflows)
     .route("/api/runs", runs)
-    .route("/api/dead-letters", deadLetters);
+    .route("/api/runs", steps)
+    .route("/api/dead-letters", deadLetters)
+    .route("/api/events", events);
 }
 
 /** For typed clients: `hc<Api>(url)`. */

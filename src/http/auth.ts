@@ -7,7 +7,7 @@ import { matchedRoutes } from "hono/route";
 import type { HttpEnv } from "./context.ts";
 import { Unauthorized } from "./refusals.ts";
 
-const PUBLIC_ROUTES: ReadonlySet<string> = new Set(["GET /healthz"]);
+const PUBLIC_ROUTES: ReadonlySet<string> = new Set(["GET /healthz", "POST /hooks/:token"]);
 
 /** One token, of visible characters; a comma would mean that there were two headers. */
 const BEARER = /^Bearer ([\x21-\x2b\x2d-\x7e]+)$/;

@@ -33,6 +33,19 @@ export const noBody: MiddlewareHandler<HttpEnv> = async (c, next) => {
   await next();
 };
 
+/** For routes whose body may be left out: then it counts as `{}`. */
+export function optionalBody<Schema extends z.ZodType>(
+  schema: Schema,
+): MiddlewareHandler<HttpEnv, string, { in: { json?: z.input<Schema> }; out: { json: z.output<Schema> } }> {
+  return async (c, next) => {
+    const bytes = await readBytes(c.req.raw);
+    if (bytes.length > 0) requireJson(c.req.raw.headers);
+    const given = bytes.length === 0 ? {} : parseJson(bytes);
+    c.req.addValidatedData("json", checkBody(schema, given) as object);
+    await next();
+  };
+}
+
 function checkBody<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new InvalidRequest("body", problemsOf(parsed.error));

@@ -28,6 +28,13 @@ export function seqCursor(cursor: string): number {
   return Number(seq);
 }
 
+/** The number that the last page ended with, as large as a number can be and stay whole. Throws `InvalidCursor`. */
+export function numberCursor(cursor: string): number {
+  const number = decode(cursor);
+  if (!/^[1-9]\d{0,14}$/.test(number)) throw new InvalidCursor();
+  return Number(number);
+}
+
 /** Cuts the one row more that was asked for, to know whether there is another page. */
 export function pageOf<Row>(rows: readonly Row[], limit: number, cursorOf: (row: Row) => string | number) {
   const shown = rows.slice(0, limit);

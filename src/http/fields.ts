@@ -42,21 +42,19 @@ const span = z.union(
 export const duration = span.transform((given) => durationMs(given as Duration | string));
 
 /** An ISO date-time, or a `Duration` from now: the database's clock turns that into an instant. */
-export const deadline = span.transform(
-  (given, context): { deadlineAt: number } | { deadlineInMs: number } => {
-    if (typeof given !== "string" || !/^\d{4}-/.test(given)) {
-      return { deadlineInMs: durationMs(given as Duration | string) };
-    }
-    const at = instant.safeParse(given);
-    if (at.success) return { deadlineAt: at.data };
-    context.addIssue({
-      code: "custom",
-      message: "must be an ISO 8601 date-time or a duration",
-      input: given,
-    });
-    return z.NEVER;
-  },
-);
+export const deadline = span.transform((given, context): { deadlineAt: number } | { deadline: number } => {
+  if (typeof given !== "string" || !/^\d{4}-/.test(given)) {
+    return { deadline: durationMs(given as Duration | string) };
+  }
+  const at = instant.safeParse(given);
+  if (at.success) return { deadlineAt: at.data };
+  context.addIssue({
+    code: "custom",
+    message: "must be an ISO 8601 date-time or a duration",
+    input: given,
+  });
+  return z.NEVER;
+});
 
 /** What is wrong, each problem with the path of its field. */
 export function problemsOf(error: z.ZodError): string[] {

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { RunNotFound } from "../engine/errors.ts";
+import { RunNotFound } from "../engine/refusals.ts";
 import type { RunDetail, RunRef } from "../engine/run.ts";
 import type { HttpEnv } from "./context.ts";
 import { isUlid } from "./cursor.ts";

@@ -1,6 +1,6 @@
 /** How runs and journals look as JSON: instants as ISO 8601 in UTC, the id first. */
 import type { Encoded, Json } from "../engine/codec.ts";
-import type { JournalLine } from "../engine/ports.ts";
+import type { JournalLine, StateLine, UnderWay } from "../engine/reads.ts";
 import type { Run, RunDetail } from "../engine/run.ts";
 
 /** A run as lists show it. */
@@ -24,6 +24,14 @@ export function presentRun(run: Run) {
     tags: run.tags,
     idempotencyKey: run.idempotencyKey,
     failure: run.failure,
+    phase: run.phase,
+    failedCompensations: run.failedCompensations,
+    pausedAt: isoOrNull(run.pausedAt),
+    parentId: run.parent?.runId ?? null,
+    continuedFrom: run.continuedFrom,
+    continuedTo: run.continuedTo,
+    forkedFrom: run.forkedFrom,
+    deployment: run.deployment,
   };
 }
 
@@ -38,6 +46,30 @@ export function presentDetail(run: RunDetail) {
   };
 }
 
+/** What a run waits for and what is under way beside its turn. */
+export function presentUnderWay({ waits, branches }: UnderWay) {
+  return {
+    waits: waits.map(({ key, kind, name, begunAt, dueAt }) => {
+      return { key, kind, name, begunAt: iso(begunAt), dueAt: isoOrNull(dueAt) };
+    }),
+    branches: branches.map(({ key, attempt, leased, wakeAt, failures }) => ({
+      key,
+      attempt,
+      leased,
+      wakeAt: isoOrNull(wakeAt),
+      failures: failures.map(({ attempt, failure, atMs }) => ({ attempt, failure, failedAt: iso(atMs) })),
+    })),
+  };
+}
+
+/** What a run shows of itself: its values by their keys, and when each was last written. */
+export function presentState(lines: readonly StateLine[]) {
+  return {
+    state: Object.fromEntries(lines.map(({ key, value }) => [key, value])),
+    updatedAt: Object.fromEntries(lines.map(({ key, updatedAt }) => [key, iso(updatedAt)])),
+  };
+}
+
 /** What a run came to, as far as it has. */
 export function presentResult(run: RunDetail) {
   return {
@@ -46,6 +78,7 @@ export function presentResult(run: RunDetail) {
     output: run.output?.json ?? null,
     ...metaOf("outputMeta", run.output),
     failure: run.failure,
+    continuedTo: run.continuedTo,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import * as z from "zod";
 import { durationMs } from "../engine/duration.ts";
-import type { RunFilter } from "../engine/ports.ts";
+import type { RunFilter } from "../engine/reads.ts";
 import { RUN_STATUSES, type RunStatus } from "../engine/run.ts";
 import type { HttpEnv } from "./context.ts";
 import { runCursor, seqCursor } from "./cursor.ts";
@@ -20,6 +20,11 @@ const limit = z
   .pipe(z.int().min(1).max(PAGE_LIMIT))
   .default(PAGE_DEFAULT);
 
+/** What a run can be asked for by. */
+const WAITABLE = ["person", "signal", "message", "child"] as const;
+
+const PageQuery = z.strictObject({ limit, cursor: z.string().transform(runCursor).optional() });
+
 const ListQuery = z.strictObject({
   workflow: text(1, 100).optional(),
   status: z
@@ -30,6 +35,8 @@ const ListQuery = z.strictObject({
   tag: text(1, 100).optional(),
   createdAfter: instant.optional(),
   createdBefore: instant.optional(),
+  parent: text(1, 100).optional(),
+  waitingFor: z.enum(WAITABLE).optional(),
   limit,
   cursor: z.string().transform(runCursor).optional(),
 });
@@ -58,6 +65,9 @@ interface ListParameters {
   tag?: string;
   createdAfter?: string;
   createdBefore?: string;
+  /** The run that started it. */
+  parent?: string;
+  waitingFor?: (typeof WAITABLE)[number];
   limit?: string;
   cursor?: string;
   [input: `input.${string}`]: string;
@@ -82,6 +92,16 @@ export const listQuery: Query<ListParameters, ListQuestion> = async (c, next) =>
     before: cursor ?? null,
   };
   c.req.addValidatedData("query", question);
+  await next();
+};
+
+/** For pages of runs that are not asked for by anything else. */
+export const pageQuery: Query<
+  { limit?: string; cursor?: string },
+  { limit: number; before: string | null }
+> = async (c, next) => {
+  const { limit, cursor } = check(PageQuery, Object.fromEntries(parametersOf(c.req.raw)));
+  c.req.addValidatedData("query", { limit, before: cursor ?? null });
   await next();
 };
 

@@ -82,7 +82,7 @@ export class TooManyKeys extends Refusal {
 /** Fields, parameters or headers that are unknown, missing or of the wrong kind. */
 export class InvalidRequest extends Refusal {
   readonly code = "invalid_request";
-  constructor(where: "body" | "query" | "header", problems: readonly string[]) {
+  constructor(where: "body" | "query" | "header" | "path", problems: readonly string[]) {
     const list = problems.join("; ");
     super(`Invalid ${where}: ${list.length > MESSAGE_LIMIT ? `${list.slice(0, MESSAGE_LIMIT)}…` : list}.`);
   }

@@ -4,8 +4,7 @@
  * A message is settled once its run is claimed or found not due: from then on the lease protects the run,
  * and the sweep finds it if this invocation dies. Only a claim that failed makes messages come again.
  */
-import type { RunRef } from "../engine/run.ts";
-import { dispatchTurns, type Loopback } from "../runtime/dispatch-turns.ts";
+import { dispatchTurns, type Loopback, type TurnRef } from "../runtime/dispatch-turns.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readMessage } from "./message.ts";
 
@@ -15,65 +14,63 @@ export interface ConsumerDeps {
   readonly waitMs: number;
   /** Keeps the invocation alive for what goes on after the handler has returned. */
   readonly waitUntil: (work: Promise<unknown>) => void;
-  readonly sweep: () => Promise<void>;
+  readonly sweep: (only?: "events") => Promise<void>;
 }
 
 /** Seconds until a message comes again whose claim failed. */
 const RETRY_SECONDS = 5;
 
 export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unknown>): Promise<void> {
-  const now: Message<unknown>[] = [];
-  const refs: RunRef[] = [];
-  const held = new Map<number, RunRef[]>();
-  let sweeps = 0;
+  const now: { message: Message<unknown>; ref: TurnRef }[] = [];
+  const held = new Map<number, TurnRef[]>();
+  const sweeps = new Set<"events" | undefined>();
   for (const message of batch.messages) {
     const wakeUp = readMessage(message.body);
     if (wakeUp?.kind === "run" && wakeUp.holdMs === 0) {
-      now.push(message);
-      refs.push(wakeUp.ref);
+      now.push({ message, ref: wakeUp.ref });
       continue;
     }
     if (wakeUp === null)
       deps.runtime.report("reading a wake-up", new TypeError("The message is not a wake-up."));
     else if (wakeUp.kind === "run") held.set(wakeUp.holdMs, [...(held.get(wakeUp.holdMs) ?? []), wakeUp.ref]);
-    else sweeps += 1;
+    else sweeps.add(wakeUp.only);
     message.ack();
   }
   const work: Promise<unknown>[] = [...held].map(([ms, later]) => holdAndDispatch(deps, ms, later));
-  if (sweeps > 0) work.push(deps.sweep());
-  if (refs.length > 0) work.push((await dispatchAndSettle(deps, refs, now)).done);
+  // All of them see to events as well.
+  if (sweeps.has(undefined)) work.push(deps.sweep());
+  else if (sweeps.has("events")) work.push(deps.sweep("events"));
+  if (now.length > 0) work.push((await dispatchAndSettle(deps, now)).done);
   await waitFor(deps, Promise.all(work));
 }
 
 /** Resolves once the runs are claimed and the messages settled; `done` is the turns' end. */
 async function dispatchAndSettle(
   { runtime, loopback }: ConsumerDeps,
-  refs: readonly RunRef[],
-  messages: readonly Message<unknown>[],
+  messages: readonly { readonly message: Message<unknown>; readonly ref: TurnRef }[],
 ): Promise<{ done: Promise<void> }> {
-  try {
-    const { done } = await dispatchTurns(runtime, loopback, refs);
-    for (const message of messages) message.ack();
-    return { done };
-  } catch (error) {
-    runtime.report(`claiming ${refs.length} runs`, error);
-    for (const message of messages) message.retry({ delaySeconds: RETRY_SECONDS });
-    return { done: Promise.resolve() };
+  const { done, unclaimed } = await dispatchTurns(
+    runtime,
+    loopback,
+    messages.map(({ ref }) => ref),
+  );
+  const isUnclaimed = (ref: TurnRef) =>
+    unclaimed.some((u) => u.runId === ref.runId && u.branch === ref.branch && u.tenant === ref.tenant);
+  for (const { message, ref } of messages) {
+    if (isUnclaimed(ref)) message.retry({ delaySeconds: RETRY_SECONDS });
+    else message.ack();
   }
+  return { done };
 }
 
 /** A run due within a second is waited for here: the queue counts delays in whole seconds. */
 async function holdAndDispatch(
   { runtime, loopback }: ConsumerDeps,
   ms: number,
-  refs: readonly RunRef[],
+  refs: readonly TurnRef[],
 ): Promise<void> {
   await runtime.clock.sleep(ms);
-  try {
-    await (await dispatchTurns(runtime, loopback, refs)).done;
-  } catch (error) {
-    runtime.report(`claiming ${refs.length} held runs`, error);
-  }
+  await (await dispatchTurns(runtime, loopback, refs)).done;
 }
 
 /** A slow step holds nobody up: after `waitMs` the handler returns and the rest goes on behind it. */

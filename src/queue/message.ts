@@ -1,4 +1,4 @@
-import type { RunRef } from "../engine/run.ts";
+import type { TurnRef } from "../runtime/dispatch-turns.ts";
 
 /**
  * The wake-up on the wire. It carries ids only: everything else is read from the row, so a message that is
@@ -6,25 +6,34 @@ import type { RunRef } from "../engine/run.ts";
  * seconds cannot say.
  */
 export type WakeUpMessage =
-  | { readonly v: 1; readonly tenant: string; readonly runId: string; readonly holdMs?: number }
-  | { readonly v: 1; readonly sweep: true };
+  | {
+      readonly v: 1;
+      readonly tenant: string;
+      readonly runId: string;
+      /** The key of the branch, where it is one that is due. */
+      readonly branch?: string;
+      readonly holdMs?: number;
+    }
+  /** `only` leaves out what is none of the asker's business. */
+  | { readonly v: 1; readonly sweep: true; readonly only?: "events" };
 
 export type WakeUp =
-  | { readonly kind: "run"; readonly ref: RunRef; readonly holdMs: number }
-  | { readonly kind: "sweep" };
+  | { readonly kind: "run"; readonly ref: TurnRef; readonly holdMs: number }
+  | { readonly kind: "sweep"; readonly only: "events" | undefined };
 
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** Null for anything that is not a wake-up of this version: garbage is acknowledged, never tried again. */
 export function readMessage(body: unknown): WakeUp | null {
   if (typeof body !== "object" || body === null) return null;
-  const { v, tenant, runId, holdMs = 0, sweep } = body as Record<string, unknown>;
+  const { v, tenant, runId, branch, holdMs = 0, sweep, only } = body as Record<string, unknown>;
   if (v !== 1) return null;
-  if (sweep === true) return { kind: "sweep" };
+  if (sweep === true) return { kind: "sweep", only: only === "events" ? only : undefined };
   if (typeof tenant !== "string" || !isStorable(tenant)) return null;
   if (typeof runId !== "string" || !ULID.test(runId)) return null;
+  if (branch !== undefined && (typeof branch !== "string" || !isStorable(branch))) return null;
   if (typeof holdMs !== "number" || !(holdMs >= 0 && holdMs < 1_000)) return null;
-  return { kind: "run", ref: { tenant, runId }, holdMs };
+  return { kind: "run", ref: { tenant, runId, branch }, holdMs };
 }
 
 /** What Postgres refuses, it would refuse with the whole batch. */

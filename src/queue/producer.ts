@@ -14,21 +14,26 @@ export function createWakeUps(queue: Queue<WakeUpMessage>): WakeUps {
     async send(due) {
       const messages = due
         .filter(({ wakeInMs }) => wakeInMs < LONGEST_DELAY_MS)
-        .map(({ tenant, runId, wakeInMs }): MessageSendRequest<WakeUpMessage> => {
+        .map(({ tenant, runId, wakeInMs, branch }): MessageSendRequest<WakeUpMessage> => {
           const delaySeconds = Math.floor(wakeInMs / 1_000);
           const holdMs = Math.ceil(wakeInMs - delaySeconds * 1_000);
           const body: WakeUpMessage = {
             v: 1,
             tenant,
             runId,
+            ...(branch === undefined ? {} : { branch }),
             ...(holdMs > 0 ? { holdMs: Math.min(holdMs, 999) } : {}),
           };
           return { body, contentType: "json", ...(delaySeconds > 0 ? { delaySeconds } : {}) };
         });
       for (let i = 0; i < messages.length; i += BATCH) await queue.sendBatch(messages.slice(i, i + BATCH));
     },
-    async sweepAgain() {
-      await queue.send({ v: 1, sweep: true }, { contentType: "json" });
+    async sweepAgain(only, delaySeconds) {
+      const body: WakeUpMessage = { v: 1, sweep: true, ...(only === undefined ? {} : { only }) };
+      await queue.send(body, {
+        contentType: "json",
+        ...(delaySeconds === undefined ? {} : { delaySeconds }),
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-import { RunNotFound } from "../engine/errors.ts";
+import { RunNotFound } from "../engine/refusals.ts";
 import { isFinal, type RunDetail, type RunRef } from "../engine/run.ts";
 import type { Runtime } from "./runtime.ts";
 

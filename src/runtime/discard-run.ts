@@ -1,4 +1,4 @@
-import { RunNotFound, WrongStatus } from "../engine/errors.ts";
+import { RunNotFound, WrongStatus } from "../engine/refusals.ts";
 import type { RunRef } from "../engine/run.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -1,73 +1,165 @@
 /**
- * The dispatcher: claims many runs in one round trip, gives each its own invocation, commits outcomes as
- * they arrive and wakes what is due next.
+ * The dispatcher: claims many runs and branches in one round trip each, gives each its own invocation, commits
+ * outcomes as they arrive and wakes what is due next.
  *
- * If it dies after the claim, the leases run out and the sweep takes the runs back.
+ * If it dies after the claim, the leases run out and the sweep takes them back.
  */
+import type { BranchOutcome } from "../engine/branch.ts";
 import type { Decision } from "../engine/decide.ts";
-import type { ClaimedRun, RunRef } from "../engine/run.ts";
+import type { BranchRef, ClaimedBranch, ClaimedRun, RunRef } from "../engine/run.ts";
+import { branchCommit, turnCommit } from "./commit-outcomes.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { LeasedBranch } from "./perform-branch.ts";
 import type { Runtime } from "./runtime.ts";
 import type { LeasedTurn } from "./take-turn.ts";
 
-/** Performs `take-turn` in another invocation of the worker. */
-export type Loopback = (turn: LeasedTurn) => Promise<Decision | null>;
+/** Performs `take-turn` and `perform-branch` in other invocations of the worker. */
+export interface Loopback {
+  take(turn: LeasedTurn): Promise<Decision | null | "cold">;
+  perform(branch: LeasedBranch): Promise<BranchOutcome | null>;
+}
+
+/** Names a run, or one of its branches. */
+export type TurnRef = RunRef & { readonly branch?: string | undefined };
 
 /** Turns that are claimed. `done` resolves when all are committed or lost; it never rejects. */
 export interface DispatchedTurns {
   readonly claimed: number;
   readonly done: Promise<void>;
+  /** What could not be claimed because the database did not answer: its wake-ups are to come again. */
+  readonly unclaimed: readonly TurnRef[];
 }
 
-/** Rejects only when the claim fails, and then nothing is claimed for sure: the wake-ups are to come again. */
+/** Never rejects: runs and branches are claimed apart, and where one claim fails the other goes on. */
 export async function dispatchTurns(
   runtime: Runtime,
   loopback: Loopback,
-  refs: readonly RunRef[],
+  refs: readonly TurnRef[],
 ): Promise<DispatchedTurns> {
-  const { store, clock, settings } = runtime;
-  const commits = new GroupCommit(runtime);
-  const claimedAt = clock.now();
-  const { claimed, suspects } = await store.claimRuns(refs, settings.leaseMs);
-  const turns = claimed.map((run) => turn(runtime, loopback, commits, run, claimedAt + settings.leaseMs));
-  const done = Promise.all(turns).then(() => takeSuspects(runtime, loopback, commits, suspects));
-  return { claimed: claimed.length, done };
+  const dispatch = new Dispatch(runtime, loopback);
+  const runs = refs.filter((ref) => ref.branch === undefined);
+  const branches = refs.flatMap(({ tenant, runId, branch }) =>
+    branch === undefined ? [] : [{ tenant, runId, key: branch }],
+  );
+  const [turns, performed] = await Promise.all([dispatch.turns(runs), dispatch.branches(branches)]);
+  return {
+    claimed: turns.claimed + performed.claimed,
+    done: Promise.all([turns.done, performed.done]).then(() => {}),
+    unclaimed: [...turns.unclaimed, ...performed.unclaimed],
+  };
 }
 
-async function turn(
-  runtime: Runtime,
-  loopback: Loopback,
-  commits: GroupCommit,
-  run: ClaimedRun,
-  leaseUntil: number,
-): Promise<void> {
-  try {
-    const decision = await loopback({ run, leaseUntil });
-    if (decision !== null) await commits.add(decision);
-  } catch (error) {
-    // The invocation died: its lease runs out, and the sweep counts a lost turn.
-    runtime.report(`turn ${run.turn} of run ${run.runId}`, error);
+/** How runs, or branches, are claimed and what is done with each. */
+interface Claiming<Ref, Held> {
+  all(): Promise<{ readonly claimed: readonly Held[]; readonly suspects: readonly Ref[] }>;
+  one(suspect: Ref): Promise<{ readonly claimed: readonly Held[] }>;
+  /** Never rejects. */
+  take(held: Held, leaseUntil: number): Promise<void>;
+}
+
+class Dispatch {
+  private readonly runtime: Runtime;
+  private readonly loopback: Loopback;
+  private readonly decisions: GroupCommit<Decision>;
+  private readonly outcomes: GroupCommit<BranchOutcome>;
+
+  constructor(runtime: Runtime, loopback: Loopback) {
+    this.runtime = runtime;
+    this.loopback = loopback;
+    this.decisions = new GroupCommit(runtime, turnCommit(runtime));
+    this.outcomes = new GroupCommit(runtime, branchCommit(runtime));
   }
-}
 
-/**
- * Runs whose last turn was lost come last and one by one, so that one that takes the whole isolate down
- * takes no neighbour with it twice.
- */
-async function takeSuspects(
-  runtime: Runtime,
-  loopback: Loopback,
-  commits: GroupCommit,
-  suspects: readonly RunRef[],
-): Promise<void> {
-  const { store, clock, settings } = runtime;
-  for (const suspect of suspects) {
-    const claimedAt = clock.now();
+  turns(refs: readonly RunRef[]): Promise<DispatchedTurns> {
+    const { store, settings, warmRuns } = this.runtime;
+    const { leaseMs } = settings;
+    const claims = refs.map(({ tenant, runId }) => {
+      const after = warmRuns?.knownOf({ tenant, runId });
+      return { tenant, runId, after };
+    });
+    return this.claim("runs", refs, {
+      all: () => store.claimRuns(claims, leaseMs),
+      one: (suspect) => store.claimSuspect(suspect, leaseMs),
+      take: (run: ClaimedRun, leaseUntil) => this.turn({ run, leaseUntil }),
+    });
+  }
+
+  branches(refs: readonly BranchRef[]): Promise<DispatchedTurns> {
+    const { store, settings } = this.runtime;
+    const { leaseMs } = settings;
+    return this.claim("branches", refs, {
+      all: () => store.claimBranches(refs, leaseMs),
+      one: (suspect) => store.claimSuspectBranch(suspect, leaseMs),
+      take: (branch: ClaimedBranch, leaseUntil) => this.branch({ branch, leaseUntil }),
+    });
+  }
+
+  private async claim<Ref extends RunRef, Held>(
+    what: string,
+    refs: readonly Ref[],
+    how: Claiming<Ref, Held>,
+  ): Promise<DispatchedTurns> {
+    if (refs.length === 0) return { claimed: 0, done: Promise.resolve(), unclaimed: [] };
+    const leaseUntil = this.leaseUntil();
     try {
-      const { claimed } = await store.claimSuspect(suspect, settings.leaseMs);
-      for (const run of claimed) await turn(runtime, loopback, commits, run, claimedAt + settings.leaseMs);
+      const { claimed, suspects } = await how.all();
+      const taken = Promise.all(claimed.map((held) => how.take(held, leaseUntil)));
+      return { claimed: claimed.length, done: taken.then(() => this.oneByOne(suspects, how)), unclaimed: [] };
     } catch (error) {
-      runtime.report(`claiming run ${suspect.runId}`, error);
+      this.runtime.report(`claiming ${refs.length} ${what}`, error);
+      return { claimed: 0, done: Promise.resolve(), unclaimed: refs.map(toTurnRef) };
     }
   }
+
+  private leaseUntil(): number {
+    return this.runtime.clock.now() + this.runtime.settings.leaseMs;
+  }
+
+  private async turn(leased: LeasedTurn): Promise<void> {
+    try {
+      let decision = await this.loopback.take(leased);
+      if (decision === "cold") {
+        const run = await this.runtime.store.reloadRun(leased.run);
+        decision = run === null ? null : await this.loopback.take({ ...leased, run });
+      }
+      if (decision !== null && decision !== "cold") await this.decisions.add(decision);
+    } catch (error) {
+      // The invocation died: its lease runs out, and the sweep counts a lost turn.
+      this.runtime.report(`turn ${leased.run.turn} of run ${leased.run.runId}`, error);
+    }
+  }
+
+  private async branch(leased: LeasedBranch): Promise<void> {
+    const { runId, key } = leased.branch;
+    try {
+      const outcome = await this.loopback.perform(leased);
+      if (outcome !== null) await this.outcomes.add(outcome);
+    } catch (error) {
+      this.runtime.report(`branch "${key}" of run ${runId}`, error);
+    }
+  }
+
+  /**
+   * What was lost in its last turn comes last and one by one, so that one that takes the whole isolate down
+   * takes no neighbour with it twice.
+   */
+  private async oneByOne<Ref extends RunRef, Held>(
+    suspects: readonly Ref[],
+    { one, take }: Claiming<Ref, Held>,
+  ): Promise<void> {
+    for (const suspect of suspects) {
+      const leaseUntil = this.leaseUntil();
+      try {
+        const { claimed } = await one(suspect);
+        for (const held of claimed) await take(held, leaseUntil);
+      } catch (error) {
+        this.runtime.report(`claiming run ${suspect.runId}`, error);
+      }
+    }
+  }
+}
+
+function toTurnRef(ref: RunRef & { readonly key?: string }): TurnRef {
+  const { tenant, runId, key } = ref;
+  return { tenant, runId, branch: key };
 }

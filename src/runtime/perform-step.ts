@@ -7,10 +7,12 @@
 import { type Encoded, encode } from "../engine/codec.ts";
 import { durationMs } from "../engine/duration.ts";
 import type { StepEdge } from "../engine/edge.ts";
-import { DeadlineExceeded, type Failure, LeaseLost, StepTimedOut, toFailure } from "../engine/errors.ts";
+import { DeadlineExceeded, HeartbeatMissed, LeaseLost, StepTimedOut } from "../engine/errors.ts";
+import { type Failure, toFailure } from "../engine/failure.ts";
 import { nextRetryMs } from "../engine/retry.ts";
 import type { ClaimedRun } from "../engine/run.ts";
 import type { StepContext } from "../engine/workflow.ts";
+import { keepLease, type Lease, renewNow } from "./lease.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What a step body gave. `retryInMs` is null when the failure is final. */
@@ -23,10 +25,17 @@ export type Outcome =
       readonly tookMs: number;
     };
 
-export type StepRuntime = Pick<Runtime, "store" | "clock" | "settings" | "report">;
+/** Does the work of a step; what it gives is the output. */
+export type Perform = (context: StepContext) => unknown;
 
 /** Throws `LeaseLost` or `DeadlineExceeded`; everything that the body throws becomes an outcome. */
-export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: StepEdge): Promise<Outcome> {
+export async function performStep(
+  runtime: Runtime,
+  run: ClaimedRun,
+  edge: StepEdge,
+  lease: Lease,
+  perform: Perform,
+): Promise<Outcome> {
   const { clock } = runtime;
   const ended = new AbortController();
   const stop = new AbortController();
@@ -37,22 +46,28 @@ export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: S
     stop.signal.addEventListener("abort", () => reject(stop.signal.reason));
   });
   aborted.catch(() => {});
+  const pulse = new Pulse();
 
   const context: StepContext = {
     idempotencyKey: `${run.runId}:${encodeURIComponent(edge.key)}`,
     attempt: edge.attempt,
     signal: stop.signal,
     heartbeat: async () => {
-      await renew(runtime, run, abort);
+      pulse.beat();
+      await renewNow(runtime, lease, abort);
       stop.signal.throwIfAborted();
     },
   };
 
-  keepLease(runtime, run, ended.signal, abort);
-  const { timeout } = edge.options;
+  keepLease(runtime, lease, ended.signal, abort);
+  const { timeout, heartbeat } = edge.options;
   if (timeout !== undefined) {
     const timeoutMs = durationMs(timeout);
     after(runtime, timeoutMs, ended.signal, () => abort(new StepTimedOut(edge.key, timeoutMs)));
+  }
+  if (heartbeat !== undefined) {
+    const heartbeatMs = durationMs(heartbeat);
+    pulse.watch(runtime, heartbeatMs, ended.signal, () => abort(new HeartbeatMissed(edge.key, heartbeatMs)));
   }
   const { deadlineAt } = run;
   if (deadlineAt !== null) {
@@ -60,11 +75,12 @@ export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: S
   }
 
   try {
-    const output = await Promise.race([(async () => edge.body(context))(), aborted]);
+    const output = await Promise.race([(async () => perform(context))(), aborted]);
     const encoded = output === undefined ? null : encode(output, `The output of step "${edge.key}"`);
     return { outcome: "completed", output: encoded, tookMs: took() };
   } catch (thrown) {
-    const reason: unknown = stop.signal.reason;
+    // A transaction learns it from its commit, before any renewal does.
+    const reason: unknown = thrown instanceof LeaseLost ? thrown : stop.signal.reason;
     if (reason instanceof LeaseLost || reason instanceof DeadlineExceeded) throw reason;
     const now = run.now + took();
     const retryInMs = nextRetryMs(
@@ -80,35 +96,25 @@ export async function performStep(runtime: StepRuntime, run: ClaimedRun, edge: S
   }
 }
 
-/** Renews every third of a lease. */
-async function keepLease(
-  runtime: StepRuntime,
-  run: ClaimedRun,
-  ended: AbortSignal,
-  abort: (reason: unknown) => void,
-): Promise<void> {
-  for (;;) {
-    await runtime.clock.sleep(runtime.settings.leaseMs / 3, ended);
-    if (ended.aborted) return;
-    await renew(runtime, run, abort);
+/** Tells when a body has gone without a heartbeat for too long. */
+class Pulse {
+  private beats = 0;
+
+  beat(): void {
+    this.beats += 1;
+  }
+
+  async watch(runtime: Runtime, ms: number, ended: AbortSignal, act: () => void): Promise<void> {
+    for (let before = -1; before !== this.beats; ) {
+      before = this.beats;
+      await runtime.clock.sleep(ms, ended);
+      if (ended.aborted) return;
+    }
+    act();
   }
 }
 
-/** An unreachable database is not a lost lease: the commit's fence decides. */
-async function renew(
-  { store, settings, report }: StepRuntime,
-  { tenant, runId, turn }: ClaimedRun,
-  abort: (reason: unknown) => void,
-): Promise<void> {
-  try {
-    const renewed = await store.renewLease({ tenant, runId }, turn, settings.leaseMs);
-    if (!renewed) abort(new LeaseLost(runId, turn));
-  } catch (error) {
-    report("renewing a lease", error);
-  }
-}
-
-async function after({ clock }: StepRuntime, ms: number, ended: AbortSignal, act: () => void): Promise<void> {
+async function after({ clock }: Runtime, ms: number, ended: AbortSignal, act: () => void): Promise<void> {
   await clock.sleep(ms, ended);
   if (!ended.aborted) act();
 }

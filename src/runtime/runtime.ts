@@ -1,5 +1,8 @@
-import type { Clock, Reads, Store, WakeUps } from "../engine/ports.ts";
+import type { Addresses } from "../engine/platform.ts";
+import type { Clock, EventSink, Store, Transactions, WakeUps } from "../engine/ports.ts";
+import type { Reads } from "../engine/reads.ts";
 import type { Registry } from "../engine/workflow.ts";
+import type { WarmRuns } from "./warm-runs.ts";
 
 /** Everything a use case works with. Built once per invocation by `wiring.ts`. */
 export interface Runtime {
@@ -9,10 +12,28 @@ export interface Runtime {
   readonly clock: Clock;
   readonly registry: Registry;
   readonly settings: Settings;
-  /** A new run's id: sorts by time. */
-  newRunId(): string;
+  /** The version of this worker, where the platform names it. */
+  readonly deployment: string | null;
+  readonly transactions: Transactions;
+  readonly hooks: Hooks;
+  /** Where events go. */
+  readonly sinks: readonly EventSink[];
+  /** Null where no code goes on in another invocation than the one it began in. */
+  readonly warmRuns: WarmRuns | null;
+  /** A new run's id: sorts by time, and after `parent`, so that parents are locked before their children (I11). */
+  newRunId(parent?: string): string;
+  random(): number;
+  uuid(): string;
   /** Tells the operator about something that went wrong and was survived. */
   report(what: string, error: unknown): void;
+}
+
+/** Hooks have tokens that are derived from a secret, so that neither the journal nor the database holds one. */
+export interface Hooks extends Addresses {
+  /** What the database knows of a hook's token. */
+  digest(runId: string, key: string): string;
+  /** The same of a token that somebody presents. */
+  digestToken(token: string): string;
 }
 
 export interface Settings {
@@ -26,4 +47,8 @@ export interface Settings {
   readonly sweepHorizonMs: number;
   /** The most runs that one share of a sweep looks after. */
   readonly sweepLimit: number;
+  /** How long channels keep their messages. */
+  readonly messageRetentionMs: number;
+  /** How long events are kept once they went wherever they had to go. */
+  readonly eventRetentionMs: number;
 }

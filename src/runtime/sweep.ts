@@ -11,6 +11,12 @@ export async function reclaimLeases(runtime: Runtime): Promise<boolean> {
   return wake(runtime, await runtime.store.reclaimLeases(sweepLimit, lostTurnLimit), sweepLimit);
 }
 
+/** The same for branches. */
+export async function reclaimBranches(runtime: Runtime): Promise<boolean> {
+  const { sweepLimit, lostTurnLimit } = runtime.settings;
+  return wake(runtime, await runtime.store.reclaimBranches(sweepLimit, lostTurnLimit), sweepLimit);
+}
+
 /** Sends wake-ups again for runs that are due and were not claimed, and wakes those who slept for long. */
 export async function wakeDueRuns(runtime: Runtime): Promise<boolean> {
   const { sweepLimit, wakeUpGraceMs, sweepHorizonMs } = runtime.settings;
@@ -19,6 +25,34 @@ export async function wakeDueRuns(runtime: Runtime): Promise<boolean> {
     await runtime.store.collectDueRuns(sweepLimit, wakeUpGraceMs, sweepHorizonMs),
     sweepLimit,
   );
+}
+
+/** The same for branches. */
+export async function wakeDueBranches(runtime: Runtime): Promise<boolean> {
+  const { sweepLimit, wakeUpGraceMs, sweepHorizonMs } = runtime.settings;
+  const sweep = await runtime.store.collectDueBranches(sweepLimit, wakeUpGraceMs, sweepHorizonMs);
+  return wake(runtime, sweep, sweepLimit);
+}
+
+/** Brings messages to runs that wait for them, where whoever published died before it could. */
+export async function bringMessages(runtime: Runtime): Promise<boolean> {
+  const { sweepLimit } = runtime.settings;
+  const due = await runtime.store.matchMessages(null, null, sweepLimit);
+  await runtime.wakeUps.send(due);
+  // Of those it looked after, it knows only who is to be woken: as long as there are any, there may be more.
+  return due.length > 0;
+}
+
+/** Forgets events that were sent long ago. */
+export async function forgetEvents(runtime: Runtime): Promise<boolean> {
+  const { sweepLimit, eventRetentionMs } = runtime.settings;
+  return (await runtime.store.forgetEvents(sweepLimit, eventRetentionMs)) >= sweepLimit;
+}
+
+/** Deletes messages that have been kept for long enough. */
+export async function forgetMessages(runtime: Runtime): Promise<boolean> {
+  const { sweepLimit, messageRetentionMs } = runtime.settings;
+  return (await runtime.store.deleteOldMessages(messageRetentionMs, sweepLimit)) >= sweepLimit;
 }
 
 async function wake(runtime: Runtime, sweep: Sweep, limit: number): Promise<boolean> {

@@ -6,13 +6,27 @@
  * entries of that commit, and a completed step would run again. The second statement has a new snapshot.
  */
 import type { Encoded, Json } from "../engine/codec.ts";
-import type { ClaimedBatch } from "../engine/ports.ts";
-import type { ClaimedRun, RunRef } from "../engine/run.ts";
+import type { Claim, ClaimedBatch } from "../engine/ports.ts";
+import type { ClaimedRun, RunRef, Verdict } from "../engine/run.ts";
 import type { Db, Statement } from "./db.ts";
-import { ENTRY_TUPLE, type EntryTuple, type TimerTuple, toEntry, toTimer } from "./rows.ts";
+import {
+  DELIVERY_TUPLE,
+  type DeliveryTuple,
+  ENTRY_TUPLE,
+  type EntryTuple,
+  INBOX_LIMIT,
+  type TimerTuple,
+  toDelivery,
+  toEntry,
+  toParent,
+  toTimer,
+  toWait,
+  type WaitTuple,
+} from "./rows.ts";
 
 /**
- * `skip locked`: a run that somebody is working on is not due, and nobody ever waits for anybody here.
+ * It waits for whoever holds a row: a delivery that is about to commit may be why the run is due, and a claim that
+ * passed it over would use up the wake-up. Those waits are short (I10), and end to end free of cycles (I11).
  *
  * Only `ready` and `waiting` runs have a `wake_at`. Naming the statuses as well would let the planner, while
  * it believes that few runs are due, read the whole index of due runs instead of these few by their key.
@@ -27,27 +41,47 @@ due as materialized (
   select r.tenant, r.id from asked a join pawl.runs r on r.tenant = a.tenant and r.id = a.id
   where r.wake_at <= (select now from at) and ${condition}
   order by r.tenant, r.id
-  for update of r skip locked
+  for update of r
 )
 update pawl.runs r
 set status = 'running', turn = r.turn + 1, wake_at = null, wake_up_sent_at = null,
   lease_expires_at = at.now + $2::float8 * interval '1 ms', started_at = coalesce(r.started_at, at.now)
 from due, at
 where r.tenant = due.tenant and r.id = due.id
-returning r.tenant, r.id, r.workflow, r.version, r.turn, r.deliveries, r.tags, r.input, r.input_meta,
+returning r.tenant, r.id, r.workflow, r.version, r.turn, r.deliveries, r.tags, r.input, r.input_meta, r.parent_id,
+  r.parent_key, r.verdict, r.failed_compensations,
   pawl.ms(at.now) as now, pawl.ms(r.started_at) as started_at, pawl.ms(r.deadline_at) as deadline_at`;
 
 const CLAIM_HEALTHY = claim("r.lost_turns = 0");
 const CLAIM_SUSPECT = claim("r.lost_turns > 0");
 
+/**
+ * What has arrived for run `r`, at most so much: what the run waits for first, so that a flood of other signals
+ * hides nothing from it. Asked for as a value: of a mere "exists" the planner may make a hash over all waits.
+ */
+const INBOX = `select d.* from pawl.deliveries d
+  where d.tenant = r.tenant and d.run_id = r.id and d.consumed_by is null
+  order by d.kind = 'signal', d.kind = 'signal' and (select 1 from pawl.waits w
+    where w.tenant = d.tenant and w.run_id = d.run_id and w.kind = d.kind and w.name = d.name limit 1) is null, d.id
+  limit ${INBOX_LIMIT}`;
+
 /** What the claimed runs need, and which due runs were left because their last turn was lost. */
 const LOAD = `
-select r.tenant, r.id, r.lease_expires_at is not null as running,
+select r.tenant, r.id, r.turn, r.lease_expires_at is not null as running,
   (select json_agg(${ENTRY_TUPLE} order by j.seq) from pawl.journal j
-    where j.tenant = r.tenant and j.run_id = r.id and r.lease_expires_at is not null) as journal,
+    where j.tenant = r.tenant and j.run_id = r.id and j.seq >= a.after and r.lease_expires_at is not null) as journal,
   (select json_agg(json_build_array(t.key, pawl.ms(t.begun_at), pawl.ms(t.due_at)) order by t.due_at) from pawl.timers t
-    where t.tenant = r.tenant and t.run_id = r.id and r.lease_expires_at is not null) as timers
-from (select distinct tenant, "runId" from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text)) a
+    where t.tenant = r.tenant and t.run_id = r.id and r.lease_expires_at is not null) as timers,
+  (select json_agg(json_build_array(w.key, w.kind, pawl.ms(w.begun_at), pawl.ms(w.due_at))) from pawl.waits w
+    where w.tenant = r.tenant and w.run_id = r.id and r.lease_expires_at is not null) as waits,
+  (select json_agg(json_build_array(b.key, b.lease_expires_at is not null)) from pawl.branches b
+    where b.tenant = r.tenant and b.run_id = r.id and r.lease_expires_at is not null) as branches,
+  case when r.deliveries > 0 and r.lease_expires_at is not null then (select json_agg(${DELIVERY_TUPLE} order by d.id)
+    from (${INBOX}) d) end as inbox
+from (
+  select tenant, "runId", min(coalesce("after", 0)) as after
+  from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text, "after" int) group by 1, 2
+) a
 join pawl.runs r on r.tenant = a.tenant and r.id = a."runId"
 where r.lease_expires_at is not null or (r.lost_turns > 0 and r.wake_at <= pawl.clock())`;
 
@@ -64,19 +98,27 @@ interface ClaimRow {
   now: number;
   started_at: number;
   deadline_at: number | null;
+  parent_id: string | null;
+  parent_key: string | null;
+  verdict: Verdict | null;
+  failed_compensations: number;
 }
 
 interface LoadRow {
   tenant: string;
   id: string;
+  turn: number;
   running: boolean;
   journal: EntryTuple[] | null;
   timers: TimerTuple[] | null;
+  waits: WaitTuple[] | null;
+  branches: (readonly [key: string, leased: boolean])[] | null;
+  inbox: DeliveryTuple[] | null;
 }
 
 /** Leases those of the runs that are due and whose last turn was not lost. */
-export function claimRuns(db: Db, refs: readonly RunRef[], leaseMs: number): Promise<ClaimedBatch> {
-  return claimWith(db, CLAIM_HEALTHY, refs, leaseMs);
+export function claimRuns(db: Db, claims: readonly Claim[], leaseMs: number): Promise<ClaimedBatch> {
+  return claimWith(db, CLAIM_HEALTHY, claims, leaseMs);
 }
 
 /** Leases a run whose last turn was lost, if it is due. */
@@ -84,10 +126,18 @@ export function claimSuspect(db: Db, ref: RunRef, leaseMs: number): Promise<Clai
   return claimWith(db, CLAIM_SUSPECT, [ref], leaseMs);
 }
 
+/** For a turn that finds nobody knows the beginning of its journal after all. */
+export async function reloadRun(db: Db, run: ClaimedRun): Promise<ClaimedRun | null> {
+  const { tenant, runId, turn } = run;
+  const [rows = []] = await db.execute([{ text: LOAD, params: [JSON.stringify([{ tenant, runId }])] }]);
+  const [load] = rows as unknown as LoadRow[];
+  return load?.running && load.turn === turn ? { ...run, ...partsOf(load), partial: false } : null;
+}
+
 async function claimWith(
   db: Db,
   text: string,
-  refs: readonly RunRef[],
+  refs: readonly Claim[],
   leaseMs: number,
 ): Promise<ClaimedBatch> {
   const asked = JSON.stringify(refs);
@@ -98,12 +148,28 @@ async function claimWith(
   const [claims = [], loads = []] = (await db.execute(statements)) as unknown as [ClaimRow[], LoadRow[]];
   const loaded = new Map(loads.map((row) => [`${row.tenant}/${row.id}`, row]));
   return {
-    claimed: claims.map((row) => toClaimedRun(row, loaded.get(`${row.tenant}/${row.id}`))),
-    suspects: loads.filter((row) => !row.running).map(({ tenant, id }) => ({ tenant, runId: id })),
+    claimed: claims.map((row) =>
+      toClaimedRun(row, loaded.get(`${row.tenant}/${row.id}`), isPartial(refs, row)),
+    ),
+    suspects: suspectsAmong(refs, loaded),
   };
 }
 
-function toClaimedRun(row: ClaimRow, load: LoadRow | undefined): ClaimedRun {
+/** In the order in which they were asked for. */
+function suspectsAmong(refs: readonly Claim[], loaded: ReadonlyMap<string, LoadRow>): RunRef[] {
+  const names = new Set(refs.map(({ tenant, runId }) => `${tenant}/${runId}`));
+  return [...names].flatMap((name) => {
+    const row = loaded.get(name);
+    return row === undefined || row.running ? [] : [{ tenant: row.tenant, runId: row.id }];
+  });
+}
+
+function isPartial(refs: readonly Claim[], { tenant, id }: ClaimRow): boolean {
+  const its = refs.filter((ref) => ref.runId === id && ref.tenant === tenant);
+  return its.every(({ after = 0 }) => after > 1);
+}
+
+function toClaimedRun(row: ClaimRow, load: LoadRow | undefined, partial: boolean): ClaimedRun {
   const input: Encoded = { json: row.input, meta: row.input_meta };
   return {
     tenant: row.tenant,
@@ -117,7 +183,20 @@ function toClaimedRun(row: ClaimRow, load: LoadRow | undefined): ClaimedRun {
     now: row.now,
     startedAt: row.started_at,
     deadlineAt: row.deadline_at,
+    parent: toParent(row.parent_id, row.parent_key),
+    verdict: row.verdict,
+    failedCompensations: row.failed_compensations,
+    partial,
+    ...partsOf(load),
+  };
+}
+
+function partsOf(load: LoadRow | undefined) {
+  return {
     journal: (load?.journal ?? []).map(toEntry),
     timers: (load?.timers ?? []).map(toTimer),
+    waits: (load?.waits ?? []).map(toWait),
+    branches: (load?.branches ?? []).map(([key, leased]) => ({ key, leased })),
+    inbox: (load?.inbox ?? []).map(toDelivery),
   };
 }

@@ -31,21 +31,41 @@ export interface Db {
 export function connect(url: string, local: string | undefined, timeoutMs = 15_000): Db {
   if (local !== undefined) neonConfig.fetchEndpoint = () => `http://${local}/sql`;
   const sql = neon(url);
+  const send = async (statements: readonly Statement[]): Promise<Row[][]> => {
+    const fetchOptions = { signal: AbortSignal.timeout(timeoutMs) };
+    const [first] = statements;
+    if (first !== undefined && statements.length === 1) {
+      return [await sql.query(first.text, [...first.params], { fetchOptions })];
+    }
+    const queries = statements.map(({ text, params }) => sql.query(text, [...params]));
+    return await sql.transaction(queries, { fetchOptions });
+  };
   return {
     async execute(statements) {
-      const fetchOptions = { signal: AbortSignal.timeout(timeoutMs) };
       try {
-        const [first] = statements;
-        if (first !== undefined && statements.length === 1) {
-          return [await sql.query(first.text, [...first.params], { fetchOptions })];
-        }
-        const queries = statements.map(({ text, params }) => sql.query(text, [...params]));
-        return await sql.transaction(queries, { fetchOptions });
+        return await again(() => send(statements));
       } catch (error) {
         throw isPassing(error) ? new StoreUnavailable(error) : error;
       }
     },
   };
+}
+
+const DEADLOCK = "40P01";
+const TRIES = 3;
+
+/**
+ * Whom Postgres ends to resolve a deadlock has written nothing, and finds the way free. I11 keeps them away but for one:
+ * a tree is locked as it was found, and children that are born meanwhile come after it, in whatever order.
+ */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof NeonDbError) || error.code !== DEADLOCK || tries === TRIES) throw error;
+    }
+  }
 }
 
 /**

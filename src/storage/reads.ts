@@ -2,19 +2,28 @@
 import { and, asc, desc, eq, exists, gt, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { alias, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
-import type { Failure } from "../engine/errors.ts";
-import type { JournalLine, Reads, RunFilter } from "../engine/ports.ts";
+import type { Failure } from "../engine/failure.ts";
+import type { JournalLine, Reads, RunFilter } from "../engine/reads.ts";
 import type { Run } from "../engine/run.ts";
+import { listChannels } from "./channels.ts";
 import type { Db, Statement } from "./db.ts";
+import { listMembers } from "./groups.ts";
+import { findEvent, listEvents } from "./outbox.ts";
 import { type RunDetailRow, type RunRow, toRun, toRunDetail } from "./rows.ts";
-import { journal, runs, runTags, ticks } from "./schema.ts";
+import { readState } from "./run-state.ts";
+import { journal, runs, runTags, ticks, waits } from "./schema.ts";
+import { readUnderWay } from "./under-way.ts";
 
 const r = alias(runs, "r");
 const j = alias(journal, "j");
+const w = alias(waits, "w");
 const build = new QueryBuilder();
 
 const ms = (column: SQL | (typeof r)[keyof typeof r], name: string) =>
   sql<number>`pawl.ms(${column})`.as(name);
+
+/** Of a run that compensates for a failure, that failure. */
+const failureOf = sql`coalesce(${r.failure}, nullif(${r.verdict} -> 'failure', 'null'))`;
 
 const LISTED = {
   tenant: r.tenant,
@@ -29,7 +38,16 @@ const LISTED = {
   currentStep: r.currentStep,
   stepsDone: r.stepsDone,
   // Lists load no payloads, and a stack with its causes is one.
-  failure: sql<Failure | null>`${r.failure} - 'stack' - 'cause'`.as("failure"),
+  failure: sql<Failure | null>`${failureOf} - 'stack' - 'cause'`.as("failure"),
+  phase: r.phase,
+  failedCompensations: r.failedCompensations,
+  parentId: r.parentId,
+  parentKey: r.parentKey,
+  continuedFrom: r.continuedFrom,
+  continuedTo: r.continuedTo,
+  forkedFrom: r.forkedFrom,
+  deployment: r.deployment,
+  pausedAt: ms(r.pausedAt, "paused_at"),
   createdAt: ms(r.createdAt, "created_at"),
   startedAt: ms(r.startedAt, "started_at"),
   wakeAt: ms(r.wakeAt, "wake_at"),
@@ -40,7 +58,7 @@ const LISTED = {
 };
 
 const PAYLOADS = {
-  failure: r.failure,
+  failure: sql<Failure | null>`${failureOf}`.as("failure"),
   input: r.input,
   inputMeta: r.inputMeta,
   output: r.output,
@@ -86,6 +104,36 @@ export function createReads(db: Db): Reads {
       const [found = [], lines = []] = await ask(run, page);
       return found.length === 0 ? null : (lines as unknown as LineRow[]).map(toLine);
     },
+
+    underWay: (ref) => readUnderWay(db, ref),
+
+    state: (ref, key) => readState(db, ref, key),
+
+    async forkSource({ tenant, runId }) {
+      const its = and(
+        eq(j.tenant, tenant),
+        eq(j.runId, runId),
+        eq(j.kind, "hook"),
+        eq(j.outcome, "completed"),
+      );
+      const [rows = [], hooks = []] = await ask(
+        build
+          .select({ ...LISTED, ...PAYLOADS })
+          .from(r)
+          .where(and(eq(r.tenant, tenant), eq(r.id, runId))),
+        build.select({ key: j.key }).from(j).where(its),
+      );
+      const [row] = rows as unknown as RunDetailRow[];
+      return row === undefined ? null : { run: toRunDetail(row), hooks: hooks.map(({ key }) => String(key)) };
+    },
+
+    events: (tenant, filter, limit, before) => listEvents(db, tenant, filter, limit, before),
+
+    event: (tenant, id) => findEvent(db, tenant, id),
+
+    channels: (tenant, limit, after) => listChannels(db, tenant, limit, after),
+
+    groupMembers: (tenant, group, limit, after) => listMembers(db, tenant, group, limit, after),
 
     async health() {
       const lastTick = build.select({ at: sql`pawl.ms(max(${ticks.tickedAt}))`.as("at") }).from(ticks);
@@ -146,12 +194,16 @@ function toLine(row: LineRow): JournalLine {
 }
 
 function matching(tenant: string, filter: RunFilter, before: string | null): SQL | undefined {
-  const { workflow, statuses, tag, createdAfter, createdBefore, input } = filter;
+  const { workflow, statuses, tag, createdAfter, createdBefore, input, parent, waitingFor } = filter;
   const at = (time: number) => sql`to_timestamp(${time}::float8 / 1000)`;
   const tagged = build
     .select({ one: sql`1` })
     .from(runTags)
     .where(and(eq(runTags.tenant, r.tenant), eq(runTags.runId, r.id), eq(runTags.tag, tag ?? "")));
+  const waiting = build
+    .select({ one: sql`1` })
+    .from(w)
+    .where(and(eq(w.tenant, r.tenant), eq(w.runId, r.id), eq(w.kind, waitingFor ?? "person")));
   return and(
     eq(r.tenant, tenant),
     before === null ? undefined : lt(r.id, before),
@@ -160,6 +212,9 @@ function matching(tenant: string, filter: RunFilter, before: string | null): SQL
     tag === undefined ? undefined : exists(tagged),
     createdAfter === undefined ? undefined : gte(r.createdAt, at(createdAfter)),
     createdBefore === undefined ? undefined : lt(r.createdAt, at(createdBefore)),
+    parent === undefined ? undefined : eq(r.parentId, parent),
+    // Failed and dead runs keep what they waited for: they may be revived.
+    waitingFor === undefined ? undefined : and(isNull(r.finishedAt), exists(waiting)),
     input === undefined ? undefined : sql`${r.input} #>> ${textArray(input.path)}::text[] = ${input.value}`,
   );
 }

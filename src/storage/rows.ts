@@ -1,13 +1,16 @@
 /** Rows of Postgres ↔ values of the engine. */
 import type { Encoded, Json } from "../engine/codec.ts";
-import type { Failure } from "../engine/errors.ts";
-import type { Entry, EntryKind, EntryOutcome, Timer } from "../engine/journal.ts";
-import type { Run, RunDetail, RunStatus } from "../engine/run.ts";
+import type { Delivery, DeliveryKind, DeliveryOutcome, FailedAttempt } from "../engine/delivery.ts";
+import type { Failure } from "../engine/failure.ts";
+import type { Entry, EntryKind, EntryOutcome, Timer, Wait } from "../engine/journal.ts";
+import type { Parent, Phase, Run, RunDetail, RunStatus } from "../engine/run.ts";
 
 /** The columns of a `Run`, of a table or CTE called `r`. Instants come as milliseconds. */
 export const RUN_COLUMNS = `
   r.tenant, r.id, r.workflow, r.version, r.status, r.turn, r.lost_turns, r.tags, r.idempotency_key,
-  r.current_step, r.steps_done, r.failure, pawl.ms(r.created_at) as created_at, pawl.ms(r.started_at) as started_at,
+  r.current_step, r.steps_done, coalesce(r.failure, nullif(r.verdict -> 'failure', 'null')) as failure, r.phase,
+  r.failed_compensations, r.parent_id, r.parent_key, r.continued_from, r.continued_to, r.forked_from, r.deployment,
+  pawl.ms(r.paused_at) as paused_at, pawl.ms(r.created_at) as created_at, pawl.ms(r.started_at) as started_at,
   pawl.ms(r.wake_at) as wake_at, pawl.ms(r.lease_expires_at) as lease_expires_at,
   pawl.ms(r.deadline_at) as deadline_at, pawl.ms(r.finished_at) as finished_at,
   pawl.ms(r.discarded_at) as discarded_at`;
@@ -32,6 +35,15 @@ export interface RunRow {
   deadline_at: number | null;
   finished_at: number | null;
   discarded_at: number | null;
+  phase: Phase;
+  failed_compensations: number;
+  paused_at: number | null;
+  parent_id: string | null;
+  parent_key: string | null;
+  continued_from: string | null;
+  continued_to: string | null;
+  forked_from: string | null;
+  deployment: string | null;
 }
 
 export interface RunDetailRow extends RunRow {
@@ -63,7 +75,19 @@ export function toRun(row: RunRow): Run {
     deadlineAt: row.deadline_at,
     finishedAt: row.finished_at,
     discardedAt: row.discarded_at,
+    phase: row.phase,
+    failedCompensations: row.failed_compensations,
+    pausedAt: row.paused_at,
+    parent: toParent(row.parent_id, row.parent_key),
+    continuedFrom: row.continued_from,
+    continuedTo: row.continued_to,
+    forkedFrom: row.forked_from,
+    deployment: row.deployment,
   };
+}
+
+export function toParent(runId: string | null, key: string | null): Parent | null {
+  return runId === null ? null : { runId, key };
 }
 
 export function toRunDetail(row: RunDetailRow): RunDetail {
@@ -98,6 +122,40 @@ export type TimerTuple = readonly [key: string, begunAt: number, dueAt: number];
 
 export function toTimer([key, begunAt, dueAt]: TimerTuple): Timer {
   return { key, begunAt, dueAt };
+}
+
+export type WaitTuple = readonly [key: string, kind: Wait["kind"], begunAt: number, dueAt: number | null];
+
+export function toWait([key, kind, begunAt, dueAt]: WaitTuple): Wait {
+  return { key, kind, begunAt, dueAt };
+}
+
+/** How many deliveries one claim brings. */
+export const INBOX_LIMIT = 1_000;
+
+/** One delivery as a JSON array of `d`, in the order of `DeliveryTuple`. */
+export const DELIVERY_TUPLE = `json_build_array(d.id, d.kind, d.name, d.outcome, d.dedupe_id,
+  case when d.payload is null then null else json_build_array(d.payload, d.payload_meta) end, d.failure, d.attempt,
+  d.attempts, d.took_ms, pawl.ms(d.arrived_at))`;
+
+export type DeliveryTuple = readonly [
+  id: number,
+  kind: DeliveryKind,
+  name: string,
+  outcome: DeliveryOutcome,
+  sender: string | null,
+  payload: readonly [Json, Json] | null,
+  failure: Failure | null,
+  attempt: number,
+  attempts: readonly FailedAttempt[],
+  tookMs: number,
+  arrivedAt: number,
+];
+
+export function toDelivery(tuple: DeliveryTuple): Delivery {
+  const [id, kind, name, outcome, sender, payload, failure, attempt, attempts, tookMs, arrivedAt] = tuple;
+  const what = { payload: toEncoded(payload), failure, attempt, attempts, tookMs, arrivedAt };
+  return { id, kind, name, outcome, sender, ...what };
 }
 
 function toEncoded(pair: readonly [Json, Json] | null): Encoded | null {

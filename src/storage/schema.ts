@@ -1,9 +1,22 @@
 /** The tables as Drizzle sees them. `migrations/` makes them; a test holds the two against each other. */
-import { integer, jsonb, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  doublePrecision,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+} from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
-import type { Failure } from "../engine/errors.ts";
-import type { EntryKind, EntryOutcome } from "../engine/journal.ts";
-import type { RunStatus } from "../engine/run.ts";
+import type { DeliveryKind, DeliveryOutcome, FailedAttempt } from "../engine/delivery.ts";
+import type { SendStatus } from "../engine/event.ts";
+import type { Failure } from "../engine/failure.ts";
+import type { EntryKind, EntryOutcome, Wait } from "../engine/journal.ts";
+import type { Phase, RunStatus, Verdict } from "../engine/run.ts";
+import type { ChannelMode } from "../engine/workflow.ts";
 
 export const pawl = pgSchema("pawl");
 
@@ -37,6 +50,17 @@ export const runs = pawl.table(
     inputMeta: jsonb("input_meta").$type<Json>(),
     output: jsonb("output").$type<Json>(),
     outputMeta: jsonb("output_meta").$type<Json>(),
+    phase: text("phase").$type<Phase>().notNull().default("forward"),
+    verdict: jsonb("verdict").$type<Verdict>(),
+    failedCompensations: integer("failed_compensations").notNull().default(0),
+    startsAt: instant("starts_at"),
+    pausedAt: instant("paused_at"),
+    parentId: text("parent_id"),
+    parentKey: text("parent_key"),
+    continuedFrom: text("continued_from"),
+    continuedTo: text("continued_to"),
+    forkedFrom: text("forked_from"),
+    deployment: text("deployment"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.id] })],
 );
@@ -79,6 +103,185 @@ export const timers = pawl.table(
     turn: integer("turn").notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
+);
+
+export const waits = pawl.table(
+  "waits",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    key: text("key").notNull(),
+    kind: text("kind").$type<Wait["kind"]>().notNull(),
+    name: text("name").notNull(),
+    begunAt: instant("begun_at").notNull(),
+    dueAt: instant("due_at"),
+    turn: integer("turn").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
+);
+
+export const deliveries = pawl.table(
+  "deliveries",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity(),
+    kind: text("kind").$type<DeliveryKind>().notNull(),
+    name: text("name").notNull(),
+    outcome: text("outcome").$type<DeliveryOutcome>().notNull(),
+    attempt: integer("attempt").notNull().default(1),
+    attempts: jsonb("attempts").$type<readonly FailedAttempt[]>().notNull().default([]),
+    tookMs: doublePrecision("took_ms").notNull().default(0),
+    payload: jsonb("payload").$type<Json>(),
+    payloadMeta: jsonb("payload_meta").$type<Json>(),
+    failure: jsonb("failure").$type<Failure>(),
+    dedupeId: text("dedupe_id"),
+    messageId: bigint("message_id", { mode: "number" }),
+    arrivedAt: instant("arrived_at").notNull(),
+    consumedBy: text("consumed_by"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.id] })],
+);
+
+export const branches = pawl.table(
+  "branches",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    key: text("key").notNull(),
+    askedAt: integer("asked_at").notNull(),
+    attempt: integer("attempt").notNull(),
+    spent: integer("spent").notNull(),
+    attempts: jsonb("attempts").$type<readonly FailedAttempt[]>().notNull().default([]),
+    turn: integer("turn").notNull().default(0),
+    lostTurns: integer("lost_turns").notNull().default(0),
+    started: boolean("started").notNull().default(false),
+    wakeAt: instant("wake_at"),
+    wakeUpSentAt: instant("wake_up_sent_at"),
+    leaseExpiresAt: instant("lease_expires_at"),
+    begunAt: instant("begun_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
+);
+
+export const channels = pawl.table(
+  "channels",
+  {
+    tenant: text("tenant").notNull(),
+    name: text("name").notNull(),
+    mode: text("mode").$type<ChannelMode>(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.name] })],
+);
+
+export const subscriptions = pawl.table(
+  "subscriptions",
+  {
+    tenant: text("tenant").notNull(),
+    channel: text("channel").notNull(),
+    runId: text("run_id").notNull(),
+    cursor: bigint("cursor", { mode: "number" }).notNull(),
+    subscribedAt: instant("subscribed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.channel, table.runId] })],
+);
+
+export const messages = pawl.table(
+  "messages",
+  {
+    tenant: text("tenant").notNull(),
+    channel: text("channel").notNull(),
+    id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity(),
+    dedupeId: text("dedupe_id").notNull(),
+    payload: jsonb("payload").$type<Json>().notNull(),
+    payloadMeta: jsonb("payload_meta").$type<Json>(),
+    toRun: text("to_run"),
+    publishedAt: instant("published_at").notNull(),
+    claimedBy: text("claimed_by"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.channel, table.id] })],
+);
+
+export const runGroups = pawl.table(
+  "run_groups",
+  {
+    tenant: text("tenant").notNull(),
+    name: text("name").notNull(),
+    runId: text("run_id").notNull(),
+    joinedAt: instant("joined_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.name, table.runId] })],
+);
+
+export const hooks = pawl.table(
+  "hooks",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    key: text("key").notNull(),
+    digest: text("digest").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+    usedAt: instant("used_at"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
+);
+
+export const runState = pawl.table(
+  "run_state",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    key: text("key").notNull(),
+    value: jsonb("value").$type<Json>().notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
+);
+
+export const mutations = pawl.table(
+  "mutations",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    mutationKey: text("mutation_key").notNull(),
+    request: jsonb("request").$type<Json>().notNull(),
+    requestedAt: instant("requested_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.mutationKey] })],
+);
+
+export const outbox = pawl.table(
+  "outbox",
+  {
+    tenant: text("tenant").notNull(),
+    id: text("id").notNull(),
+    seq: bigint("seq", { mode: "number" }).generatedAlwaysAsIdentity(),
+    runId: text("run_id").notNull(),
+    workflow: text("workflow").notNull(),
+    type: text("type").notNull(),
+    subject: text("subject"),
+    data: jsonb("data").$type<Json>(),
+    dataMeta: jsonb("data_meta").$type<Json>(),
+    emittedAt: instant("emitted_at").notNull(),
+    routedAt: instant("routed_at"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.id] })],
+);
+
+export const outboxSends = pawl.table(
+  "outbox_sends",
+  {
+    tenant: text("tenant").notNull(),
+    runId: text("run_id").notNull(),
+    sink: text("sink").notNull(),
+    seq: bigint("seq", { mode: "number" }).notNull(),
+    status: text("status").$type<SendStatus>().notNull().default("pending"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAt: instant("next_at"),
+    lastError: text("last_error"),
+    sentAt: instant("sent_at"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.runId, table.sink, table.seq] })],
 );
 
 export const ticks = pawl.table("ticks", {

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type Failure,
-  NonRetryableError,
-  StepFailed,
-  storableText,
-  toError,
-  toFailure,
-} from "../../src/engine/errors.ts";
+import { NonRetryableError, StepFailed } from "../../src/engine/errors.ts";
+import { type Failure, storableText, toError, toFailure } from "../../src/engine/failure.ts";
 import { failureOf } from "./support.ts";
 
 /** What jsonb takes: JSON without U+0000 or half a surrogate pair, and not too much of it. */

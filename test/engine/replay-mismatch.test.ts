@@ -1,7 +1,8 @@
 /** I7: what happens to a run whose code is changed under it. */
 import { describe, expect, test } from "vitest";
 import { StepFailed } from "../../src/engine/errors.ts";
-import type { Steps } from "../../src/engine/workflow.ts";
+import { Registry, type Steps } from "../../src/engine/workflow.ts";
+import { performBranch } from "../../src/runtime/perform-branch.ts";
 import { SimulatedRun, wander, workflowOf } from "./support.ts";
 
 type Work = (step: Steps) => Promise<unknown>;
@@ -29,6 +30,7 @@ async function redeploy(before: Work, turns: number, after: Work) {
   for (let i = 0; i < turns; i++) {
     const { status } = await run.turn();
     expect(["ready", "waiting"]).toContain(status);
+    for (const { key, dueAt } of [...run.branches]) if (dueAt <= run.now) await run.perform(key);
   }
   const performed = [...run.performed];
   run.workflow = workflowOf(after);
@@ -135,6 +137,7 @@ describe("code that disagrees with its journal (I7)", () => {
       "one of two steps side by side removed",
       async (steps) => {
         await Promise.all([steps.run("a", () => 1), steps.run("b", () => 2)]);
+        await steps.sleep("pause", "1 hour");
         await steps.run("c", () => 3);
       },
       2,
@@ -153,6 +156,90 @@ describe("code that disagrees with its journal (I7)", () => {
       2,
       inTurn("b", "c"),
       ['holds step "a"', 'asks for "b"'],
+    ],
+    [
+      "a map that became a step",
+      async (steps) => steps.map("a", [1, 2], (n) => n).then(() => steps.sleep("nap", "1 day")),
+      2,
+      step("a"),
+      ['holds step "a[0]"', 'asks for "a"'],
+    ],
+    [
+      "a step that became a map",
+      inTurn("a", "b"),
+      1,
+      async (steps) => steps.map("a", [1, 2], (n) => n),
+      ['Step "a" was recorded as a step, but the workflow now runs it as a map.'],
+    ],
+    [
+      "a map renamed",
+      async (steps) => steps.map("a", [1, 2], (n) => n).then(() => steps.sleep("nap", "1 day")),
+      2,
+      async (steps) => steps.map("A", [1, 2], (n) => n),
+      ['holds step "a[0]"', 'asks for "A"'],
+    ],
+    [
+      "a map of fewer items than are done",
+      async (steps) => steps.map("a", [1, 2, 3], (n) => n).then(() => steps.sleep("nap", "1 day")),
+      2,
+      async (steps) => steps.map("a", [1, 2], (n) => n).then(() => steps.sleep("nap", "1 day")),
+      ['holds step "a[2]"', 'asks for "nap"'],
+    ],
+    [
+      "a wait that became a sleep",
+      async (steps) => steps.waitForSignal("a"),
+      1,
+      async (steps) => steps.sleep("a", "1 day"),
+      ['Step "a" was recorded as a signal, but the workflow now runs it as a sleep.'],
+    ],
+    [
+      "a sleep that became a wait",
+      async (steps) => steps.sleep("a", "1 day"),
+      1,
+      async (steps) => steps.waitForSignal("a"),
+      ['Step "a" was recorded as a sleep, but the workflow now runs it as a signal.'],
+    ],
+    [
+      "a wait under way removed",
+      async (steps) => steps.waitForSignal("go"),
+      1,
+      step("b"),
+      ['holds signal "go"', 'asks for "b"'],
+    ],
+    [
+      "a wait for a message that became one for a signal",
+      async (steps) => steps.receive("news"),
+      1,
+      async (steps) => steps.waitForSignal("receive news"),
+      ['Step "receive news" was recorded as a message, but the workflow now runs it as a signal.'],
+    ],
+    [
+      "a value that became a step",
+      async (steps) => [await steps.uuid(), await steps.sleep("nap", "1 day")],
+      1,
+      async (steps) => [await steps.run("uuid", () => "mine"), await steps.sleep("nap", "1 day")],
+      ['Step "uuid" was recorded as a value, but the workflow now runs it as a step.'],
+    ],
+    [
+      "a value removed",
+      async (steps) => [await steps.now(), await steps.sleep("nap", "1 day")],
+      1,
+      async (steps) => steps.sleep("nap", "1 day"),
+      ['holds value "now"', 'asks for "nap"'],
+    ],
+    [
+      "an event that became a hook",
+      async (steps) => [await steps.emit("a", { type: "t" }), await steps.sleep("nap", "1 day")],
+      1,
+      async (steps) => [await steps.hook("a"), await steps.sleep("nap", "1 day")],
+      ['Step "a" was recorded as a emit, but the workflow now runs it as a hook.'],
+    ],
+    [
+      "a step that became a transaction",
+      inTurn("a", "b"),
+      1,
+      async (steps) => steps.transaction("a", () => 1),
+      ['Step "a" was recorded as a step, but the workflow now runs it as a transaction.'],
     ],
   ])(
     "%s: the run is dead, both sides are named, nothing is performed",
@@ -214,6 +301,54 @@ describe("code that disagrees with its journal (I7)", () => {
   });
 });
 
+describe("a branch whose code was changed under it", () => {
+  /** Forks two steps, changes the code, and lets one of them be performed. */
+  async function fork(after: Work) {
+    const before = workflowOf(async (steps) =>
+      Promise.all([steps.run("a", () => "a"), steps.run("b", () => "b")]),
+    );
+    const run = new SimulatedRun(before);
+    await run.turn();
+    run.workflow = workflowOf(after);
+    return { run, before };
+  }
+
+  test("finds that its step is not asked for any more: its run is dead, both sides are named", async () => {
+    const { run, before } = await fork(async (steps) =>
+      Promise.all([steps.run("a", () => "a"), steps.run("B", () => "B")]),
+    );
+    expect(await run.perform("b")).toMatchObject({
+      outcome: "dead",
+      failure: { code: "journal_mismatch", message: expect.stringContaining('asks for "a", "B"') },
+    });
+    // Where both deployments are up, a turn of the old one may hear of it.
+    run.workflow = before;
+    expect(await run.turn()).toMatchObject({ status: "dead", failure: { code: "journal_mismatch" } });
+    expect(run.performed).toEqual([]);
+  });
+
+  test("finds no workflow of its version: its run is dead", async () => {
+    const { run } = await fork(async () => null);
+    const branch = run.lease("a");
+    const runtime = { ...run.runtime, registry: new Registry([]) };
+    expect(await performBranch(runtime, { branch, leaseUntil: Infinity })).toMatchObject({
+      outcome: "dead",
+      failure: { code: "workflow_not_found" },
+    });
+  });
+
+  test("whose step was removed is dropped by the next turn, and what it gives reaches nobody", async () => {
+    const { run } = await fork(async (steps) => {
+      await steps.run("a", () => "a");
+      return steps.run("c", () => "c");
+    });
+    run.give("b", run.lease("b").branchTurn, "b");
+    expect(await run.finish()).toMatchObject({ status: "completed", output: { json: "c" } });
+    expect(run.journal.map(({ key }) => key)).toEqual(["a", "c"]);
+    expect(run.inbox).toEqual([]);
+  });
+});
+
 describe("changes that the journal can follow", () => {
   test.each<[string, Work, number, Work, string[]]>([
     ["a step added at the end", inTurn("a", "b"), 1, inTurn("a", "b", "c"), ["a", "b", "c"]],
@@ -225,6 +360,13 @@ describe("changes that the journal can follow", () => {
       1,
       inTurn("page", "page", "page", "end"),
       ["page", "page#2", "page#3", "end"],
+    ],
+    [
+      "a map that got longer",
+      async (steps) => steps.map("a", [1, 2], (n) => n).then(() => steps.sleep("nap", "1 hour")),
+      1,
+      async (steps) => steps.map("a", [1, 2, 3], (n) => n),
+      ["a[0]", "a[1]", "a[2]"],
     ],
     [
       "steps that now run side by side",
@@ -240,7 +382,7 @@ describe("changes that the journal can follow", () => {
   ])("%s: the run goes on and repeats no step", async (_, before, turns, after, performed) => {
     const { run, decision } = await redeploy(before, turns, after);
     expect(decision.status).not.toBe("dead");
-    if (decision.status === "ready") await run.finish();
+    if (decision.status === "ready" || decision.status === "waiting") await run.finish();
     expect(run.last?.status).toBe("completed");
     expect(run.performed).toEqual(performed);
   });

@@ -5,15 +5,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Steps } from "../../src/engine/workflow.ts";
-import { type Choice, SimulatedRun, simulate, wander, workflowOf } from "./support.ts";
+import { inOrder, SimulatedRun, simulate, wander, workflowOf } from "./support.ts";
 
-/** Completes steps in an order that the test's numbers choose. */
-function inOrder(numbers: readonly number[]): Choice {
-  let turn = 0;
-  return (edges) => edges[(numbers[turn++] ?? 0) % Math.max(1, edges.length)];
-}
-
-/** Runs to the end in that order; then replays the whole journal once more. */
+/** Runs to the end, letting happen what the numbers choose; then replays the whole journal once more. */
 async function runAndReplay(work: (step: Steps) => Promise<unknown>, order: readonly number[]) {
   const { decision, run } = await simulate(workflowOf(work), null, inOrder(order));
   const completed = run.journal.map((entry) => entry.key);

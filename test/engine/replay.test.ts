@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { InvalidStep, NonRetryableError, StepFailed } from "../../src/engine/errors.ts";
 import { Replay } from "../../src/engine/plan/replay.ts";
 import { type Retry, RetryableError } from "../../src/engine/retry.ts";
-import { defineWorkflow, type StepOptions, type Steps } from "../../src/engine/workflow.ts";
-import { claimedRun, edgesOf, NOON, rest, SimulatedRun, simulate, workflowOf } from "./support.ts";
+import { type AnyWorkflow, defineWorkflow, type StepOptions, type Steps } from "../../src/engine/workflow.ts";
+import { addresses, claimedRun, edgesOf, NOON, rest, SimulatedRun, simulate, workflowOf } from "./support.ts";
 
 const DAY = 86_400_000;
 const once = { retry: { maxAttempts: 1 } };
@@ -336,6 +337,7 @@ describe("a workflow that awaits something that is not a step", () => {
       workflowOf(() => new Promise(() => {})),
       claimedRun(),
       patient,
+      addresses,
     ).start(null);
     expect(plan.state).toBe("stuck");
     expect(asked).toBeGreaterThan(1);
@@ -382,7 +384,7 @@ describe("a workflow that awaits something that is not a step", () => {
       await bell();
       return step.run("a", () => 1);
     });
-    const plan = await new Replay(workflow, claimedRun(), slow).start(null);
+    const plan = await new Replay(workflow, claimedRun(), slow, addresses).start(null);
     expect(edgesOf(plan).map((edge) => edge.key)).toEqual(["a"]);
     expect(graces).toBe(5);
   });
@@ -574,6 +576,70 @@ describe("a revived run", () => {
     expect(run.last?.status).toBe("ready");
     expect(await run.finish()).toMatchObject({ status: "failed" });
     expect(run.performed).toEqual(["a", "a", "a"]);
+  });
+
+  test("goes on although other steps ended together with the one that failed it, and repeats none of them", async () => {
+    let mended = false;
+    const run = new SimulatedRun(
+      workflowOf((step) =>
+        Promise.all([
+          step.run("a", () => (mended ? "a" : Promise.reject(new Error("no"))), once),
+          step.run("b", () => "b"),
+          step.map("m", [1, 2], (n) => n),
+        ]),
+      ),
+    );
+    await run.turn();
+    for (const key of ["a", "b", "m[1]"]) await run.perform(key);
+    expect(await run.turn()).toMatchObject({ status: "failed", failure: { step: "a" } });
+    mended = true;
+    run.revive();
+    expect(await run.finish()).toMatchObject({ status: "completed", output: { json: ["a", "b", [1, 2]] } });
+    expect(run.performed.toSorted()).toEqual(["a", "a", "b", "m[0]", "m[1]"]);
+  });
+
+  test("waits again for what did not fit, and starts a child again that ended badly", async () => {
+    const child = defineWorkflow({ name: "child" }, async () => null);
+    const workflow = workflowOf(async (step) => [
+      await step.waitForSignal("go", { schema: z.number() }),
+      await step.invoke("ask", child, null),
+    ]);
+    const run = new SimulatedRun(workflow, null, undefined, [child]);
+    await run.turn();
+    for (const payload of ["one", "two"]) {
+      run.signal("go", payload);
+      expect(await run.turn()).toMatchObject({ status: "failed", failure: { step: "go" } });
+      run.revive();
+      expect(await run.turn()).toMatchObject({ status: "waiting", waits: [{ key: "go" }] });
+    }
+    run.signal("go", 3);
+    await run.turn();
+    run.endChild("ask", "dead");
+    expect(await run.turn()).toMatchObject({
+      status: "failed",
+      failure: { code: "child_failed", step: "ask" },
+    });
+    run.revive();
+    expect(await run.turn()).toMatchObject({ status: "waiting", effects: [{ kind: "start" }] });
+    run.endChild("ask", "completed", { output: 4 });
+    expect(await run.turn()).toMatchObject({ status: "completed", output: { json: [3, 4] } });
+    expect(run.journal.filter(({ key }) => key === "go").map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+  });
+
+  test("does again what could not be done at once", async () => {
+    const child = defineWorkflow({ name: "child" }, async () => null);
+    const others: AnyWorkflow[] = [];
+    const run = new SimulatedRun(
+      workflowOf((step) => step.start("fire", child, null)),
+      null,
+      undefined,
+      others,
+    );
+    expect(await run.turn()).toMatchObject({ status: "failed", failure: { step: "fire" } });
+    others.push(child);
+    run.revive();
+    expect(await run.turn()).toMatchObject({ status: "completed", effects: [{ kind: "start" }] });
+    expect(run.journal.at(-1)).toMatchObject({ key: "fire", outcome: "completed", attempt: 2 });
   });
 
   test("whose code went on after the failure ends as it did: nothing is repeated, nothing is mixed up", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
 import * as z from "zod";
-import { WorkflowNotFound } from "../../src/engine/errors.ts";
+import { WorkflowNotFound } from "../../src/engine/refusals.ts";
 import { defineWorkflow, Registry, type Workflow } from "../../src/engine/workflow.ts";
 
 const named = (name: string, version?: number) =>

@@ -3,7 +3,8 @@ import { digestToken, isSameDigest } from "../../src/http/auth.ts";
 import { appWith, errorOf, REQUESTS, RUN_ID, SAMPLES, TOKEN } from "./support.ts";
 
 const { app, raw, call } = await appWith({ reads: { health: async () => ({ now: 0, lastTickAt: null }) } });
-const PRIVATE = REQUESTS.filter(({ route }) => route !== "GET /healthz");
+const PUBLIC = ["GET /healthz", "POST /hooks/:token"];
+const PRIVATE = REQUESTS.filter(({ route }) => !PUBLIC.includes(route));
 
 const WRONG: Record<string, string | null> = {
   "no token": null,
@@ -46,6 +47,13 @@ describe.each(Object.entries(WRONG))("with %s", (_name, authorization) => {
     expect((await raw("/healthz", { headers, method: "HEAD" })).status).toBe(200);
   });
 });
+
+test.each(["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])(
+  "%s /hooks/:token is not public",
+  async (method) => {
+    expect((await raw(`/hooks/${"A".repeat(43)}`, { method })).status).toBe(401);
+  },
+);
 
 describe("a spelling of the URL never opens what the plain one does not", () => {
   test.each([

@@ -12,7 +12,7 @@ const { call, post } = await appWith({
       inputs.push(...runs.map((run) => run.input));
       return runs.map(started);
     },
-    cancelRun: async () => "cancelled",
+    cancelRun: async () => ({ result: "moved", due: [] }),
   },
 });
 const PATH = "/api/workflows/echo/runs";

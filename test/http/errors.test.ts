@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as engineErrors from "../../src/engine/errors.ts";
-import type { Reads, Store } from "../../src/engine/ports.ts";
+import type { Store } from "../../src/engine/ports.ts";
+import type { Reads } from "../../src/engine/reads.ts";
+import * as refused from "../../src/engine/refusals.ts";
 import { RetryableError } from "../../src/engine/retry.ts";
 import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
@@ -35,32 +37,56 @@ function classesOf(module: object, base: abstract new (...args: never[]) => Erro
 describe("the table of errors", () => {
   /** One of each error that a use case can raise towards a caller. */
   const REACHING = [
-    new engineErrors.WorkflowNotFound("x", undefined, []),
+    new refused.WorkflowNotFound("x", undefined, []),
     new engineErrors.InvalidDuration("x", "it cannot be read"),
     new engineErrors.UnstorableValue("x", "", "is odd", "Do not."),
     new engineErrors.StoreUnavailable(new Error(SECRET)),
-    new engineErrors.InvalidInput("x", ["y"]),
-    new engineErrors.IdempotencyConflict("x", RUN_ID),
-    new engineErrors.DuplicateIdempotencyKey("x", "y"),
-    new engineErrors.RunNotFound(RUN_ID),
-    new engineErrors.WrongStatus(RUN_ID, "completed", "revived", "failed and dead"),
+    new refused.InvalidInput("x", ["y"]),
+    new refused.IdempotencyConflict("x", RUN_ID),
+    new refused.DuplicateIdempotencyKey("x", "y"),
+    new refused.RunNotFound(RUN_ID),
+    refused.ChannelModeConflict.mode("x", "broadcast", "direct"),
+    new refused.EventNotFound("x"),
+    new refused.EventNotDead("x"),
+    new refused.HookNotFound(),
+    new refused.HookUsed(),
+    new refused.HookExpired(),
+    new refused.NotAGraph(RUN_ID, "x"),
+    new refused.GateOpen(RUN_ID, "x"),
+    new refused.MutationConflict(RUN_ID, "x"),
+    new refused.InvalidAppend("x"),
+    new refused.NotAwaited(RUN_ID, "x"),
+    new refused.UnknownStep(RUN_ID, "x"),
+    new refused.StateNotFound(RUN_ID, "x"),
+    new refused.InvalidSignalName("x#y"),
+    new refused.WrongStatus(RUN_ID, "completed", "revived", "failed and dead"),
   ];
   /** What stays between a workflow, its journal and the engine. */
   const STAYING = [
     new engineErrors.NonRetryableError("x"),
     new engineErrors.StepFailed("x", 1, { code: "error", name: "Error", message: "x" }),
+    new engineErrors.ChildFailed("x", { code: "error", name: "Error", message: "x" }),
     new engineErrors.StepTimedOut("x", 1),
+    new engineErrors.HeartbeatMissed("x", 1),
+    new engineErrors.OutcomeUnknown("x"),
+    new engineErrors.InvalidPayload("x", ["y"]),
     new engineErrors.LeaseLost(RUN_ID, 1),
     new engineErrors.DeadlineExceeded(0),
     new engineErrors.JournalMismatch("x"),
     new engineErrors.WorkflowStalled("x"),
     new engineErrors.InvalidStep("x"),
     new engineErrors.LostTurnsExhausted("x"),
+    new refused.NotSubscribed(),
+    new engineErrors.InvalidGraph("x", "y"),
+    new engineErrors.InvalidSequence("x", "y"),
+    new engineErrors.LoopLimitReached("x", 1),
+    new engineErrors.GateTimedOut("x"),
   ];
   const names = (errors: readonly Error[]) => errors.map((error) => error.constructor.name);
 
   test("every error of the engine either reaches HTTP or stays inside", () => {
-    expect(classesOf(engineErrors, PawlError)).toEqual([...names(REACHING), ...names(STAYING)].sort());
+    const classes = [...classesOf(engineErrors, PawlError), ...classesOf(refused, PawlError)].sort();
+    expect(classes).toEqual([...names(REACHING), ...names(STAYING)].sort());
   });
 
   test.each(REACHING)("$code answers with its status and sentence", async (error) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RunFilter } from "../../src/engine/ports.ts";
+import type { RunFilter } from "../../src/engine/reads.ts";
 import { encodeCursor } from "../../src/http/cursor.ts";
 import { appWith, errorOf, lineWith, NOW, RUN_ID, runWith } from "./support.ts";
 

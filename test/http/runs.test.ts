@@ -1,6 +1,6 @@
 import { hc } from "hono/client";
 import { describe, expect, test } from "vitest";
-import type { CancelResult, DiscardResult, ReviveResult } from "../../src/engine/ports.ts";
+import type { DiscardResult, Moved, ReviveResult } from "../../src/engine/ports.ts";
 import type { RunRef } from "../../src/engine/run.ts";
 import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import type { Api } from "../../src/http/app.ts";
@@ -22,6 +22,9 @@ describe("a run", () => {
       output: null,
       wakeAt: NOW,
       input: plain({ n: [1, null] }),
+      phase: "compensating",
+      failedCompensations: 2,
+      parent: { runId: "01K7Z3QX5V8M2N4P6R8T0W1Y2B", key: "ask" },
     });
     const { call } = await appWith({ reads: { run: async () => run } });
     expect(await (await call(`/api/runs/${RUN_ID}`)).json()).toEqual({
@@ -43,6 +46,16 @@ describe("a run", () => {
       tags: ["vip"],
       idempotencyKey: null,
       failure,
+      phase: "compensating",
+      failedCompensations: 2,
+      pausedAt: null,
+      parentId: "01K7Z3QX5V8M2N4P6R8T0W1Y2B",
+      continuedFrom: null,
+      deployment: null,
+      continuedTo: null,
+      forkedFrom: null,
+      waits: [],
+      branches: [],
       input: { n: [1, null] },
       output: null,
     });
@@ -100,14 +113,17 @@ describe("a run that is not there", () => {
   test.each(routes)("%s %s answers 404, and asks for no id that cannot be", async (method, route) => {
     const asked: RunRef[] = [];
     const keep =
-      <Answer>(answer: Answer) =>
+      <const Answer>(answer: Answer) =>
       (ref: RunRef) => {
         asked.push(ref);
         return Promise.resolve(answer);
       };
-    const missing = keep("not_found" as const);
     const { call } = await appWith({
-      store: { cancelRun: missing, reviveRun: missing, discardRun: missing },
+      store: {
+        cancelRun: keep({ result: "not_found", due: [] }),
+        reviveRun: keep({ result: "not_found", due: [] }),
+        discardRun: keep("not_found"),
+      },
       reads: { run: keep(null), journal: keep(null) },
     });
     for (const id of [
@@ -137,7 +153,13 @@ describe("a run's result", () => {
     const { call } = await appWith({ reads: { run: async () => run } });
     const response = await call(path);
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ id: RUN_ID, status, output: "done", failure: run.failure });
+    expect(await response.json()).toEqual({
+      id: RUN_ID,
+      status,
+      output: "done",
+      failure: run.failure,
+      continuedTo: null,
+    });
   });
 
   test.each(["ready", "running", "waiting"] as const)(
@@ -147,7 +169,13 @@ describe("a run's result", () => {
       const response = await call(path);
       expect(response.status).toBe(202);
       expect(response.headers.get("retry-after")).toBe("1");
-      expect(await response.json()).toEqual({ id: RUN_ID, status, output: null, failure: null });
+      expect(await response.json()).toEqual({
+        id: RUN_ID,
+        status,
+        output: null,
+        failure: null,
+        continuedTo: null,
+      });
     },
   );
 
@@ -174,8 +202,13 @@ describe("a run's result", () => {
 
 describe("what a person can do", () => {
   const VERBS = [
-    ["/api/runs/:id/cancel", "cancelRun", "cancelled", "completed"],
-    ["/api/dead-letters/:id/revive", "reviveRun", "revived", "running"],
+    ["/api/runs/:id/cancel", "cancelRun", { result: "moved", due: [] }, { result: "completed", due: [] }],
+    [
+      "/api/dead-letters/:id/revive",
+      "reviveRun",
+      { result: "revived", due: [] },
+      { result: "running", due: [] },
+    ],
     ["/api/dead-letters/:id/discard", "discardRun", "discarded", "ready"],
   ] as const;
 
@@ -183,7 +216,7 @@ describe("what a person can do", () => {
     const refs: RunRef[] = [];
     const answer = async (ref: RunRef) => {
       refs.push(ref);
-      return result as CancelResult & ReviveResult & DiscardResult;
+      return result as Moved & ReviveResult & DiscardResult;
     };
     const { call } = await appWith({ store: { [verb]: answer } });
     const response = await call(route.replace(":id", RUN_ID), { method: "POST" });
@@ -192,15 +225,16 @@ describe("what a person can do", () => {
     expect(refs).toEqual([{ tenant: "default", runId: RUN_ID }]);
   });
 
-  test.each(VERBS)("%s answers 409 from the wrong status, by name", async (route, verb, _result, status) => {
-    const { call } = await appWith({ store: { [verb]: async () => status } });
+  test.each(VERBS)("%s answers 409 from the wrong status, by name", async (route, verb, _result, refusal) => {
+    const { call } = await appWith({ store: { [verb]: async () => refusal } });
+    const status = typeof refusal === "string" ? refusal : refusal.result;
     const answer = await errorOf(await call(route.replace(":id", RUN_ID), { method: "POST" }));
     expect(answer).toMatchObject({ status: 409, code: "wrong_status" });
     expect(answer.message).toContain(`is ${status}`);
   });
 
   test("cancelling a cancelled run is fine", async () => {
-    const { call } = await appWith({ store: { cancelRun: async () => "already_cancelled" } });
+    const { call } = await appWith({ store: { cancelRun: async () => ({ result: "unchanged", due: [] }) } });
     expect((await call(`/api/runs/${RUN_ID}/cancel`, { method: "POST" })).status).toBe(200);
   });
 });

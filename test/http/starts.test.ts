@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { IdempotencyConflict } from "../../src/engine/errors.ts";
-import type { NewRun, Store } from "../../src/engine/ports.ts";
+import type { Store } from "../../src/engine/ports.ts";
+import { IdempotencyConflict } from "../../src/engine/refusals.ts";
+import type { NewRun } from "../../src/engine/run.ts";
 import { appWith, errorOf, NOW, RUN_ID, runWith, started } from "./support.ts";
 
 const ONE = "/api/workflows/echo/runs";

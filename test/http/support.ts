@@ -1,8 +1,9 @@
 /** An app over a runtime of memory: what these tests ask is what HTTP does, not what storage does. */
 import * as z from "zod";
 import type { Encoded } from "../../src/engine/codec.ts";
-import type { JournalLine, NewRun, Reads, StartedRun, Store } from "../../src/engine/ports.ts";
-import type { RunDetail } from "../../src/engine/run.ts";
+import type { StartedRun, Store } from "../../src/engine/ports.ts";
+import type { JournalLine, Reads } from "../../src/engine/reads.ts";
+import type { NewRun, RunDetail } from "../../src/engine/run.ts";
 import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { digestToken } from "../../src/http/auth.ts";
@@ -42,6 +43,14 @@ export function runWith(fields: Partial<RunDetail> = {}): RunDetail {
     finishedAt: NOW + 1_000,
     discardedAt: null,
     failure: null,
+    phase: "forward",
+    failedCompensations: 0,
+    pausedAt: null,
+    parent: null,
+    continuedFrom: null,
+    deployment: null,
+    continuedTo: null,
+    forkedFrom: null,
     input: plain({ n: 1 }),
     output: plain("done"),
     ...fields,
@@ -81,7 +90,11 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
   let ids = 0;
   const runtime: Runtime = {
     store: only("store", { startRuns: async (_tenant, runs) => runs.map(started), ...store }),
-    reads: only("reads", { run: async () => runWith(), ...reads }),
+    reads: only("reads", {
+      run: async () => runWith(),
+      underWay: async () => ({ waits: [], branches: [] }),
+      ...reads,
+    }),
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     clock: {
       now: () => clock,
@@ -91,7 +104,22 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
       rest: { settled: async () => {}, grace: async () => {} },
     },
     registry: new Registry([greet, echo]),
-    settings: { leaseMs: 1, lostTurnLimit: 1, wakeUpGraceMs: 1, sweepHorizonMs: 1, sweepLimit: 1 },
+    settings: {
+      leaseMs: 1,
+      lostTurnLimit: 1,
+      wakeUpGraceMs: 1,
+      sweepHorizonMs: 1,
+      sweepLimit: 1,
+      messageRetentionMs: 1,
+      eventRetentionMs: 1,
+    },
+    transactions: only("transactions", {}),
+    hooks: only<Runtime["hooks"]>("hooks", { digestToken: (token) => token }),
+    warmRuns: null,
+    deployment: "v7",
+    sinks: [],
+    random: () => 0.5,
+    uuid: () => "00000000-0000-4000-8000-000000000000",
     newRunId: () => `01K7Z3QX5V8M2N4P6R8T0W${String(++ids).padStart(4, "0")}`,
     report: (what, error) => reported.push({ what, error }),
   };
@@ -141,7 +169,9 @@ export async function errorOf(
 }
 
 /** One valid request for each route: the matrices below run over all of them. */
-export const SAMPLES: Readonly<Record<string, { path: string; body?: unknown }>> = {
+export const SAMPLES: Readonly<
+  Record<string, { path: string; body?: unknown; given?: Readonly<Record<string, string>> }>
+> = {
   "GET /healthz": { path: "/healthz" },
   "GET /api/workflows": { path: "/api/workflows" },
   "POST /api/workflows/:name/runs": { path: "/api/workflows/echo/runs", body: { input: 1 } },
@@ -154,15 +184,42 @@ export const SAMPLES: Readonly<Record<string, { path: string; body?: unknown }>>
   "GET /api/runs/:id/journal": { path: `/api/runs/${RUN_ID}/journal` },
   "GET /api/runs/:id/result": { path: `/api/runs/${RUN_ID}/result` },
   "POST /api/runs/:id/cancel": { path: `/api/runs/${RUN_ID}/cancel`, body: {} },
+  "GET /api/runs/:id/children": { path: `/api/runs/${RUN_ID}/children` },
+  "GET /api/runs/:id/state": { path: `/api/runs/${RUN_ID}/state` },
+  "GET /api/runs/:id/state/:key": { path: `/api/runs/${RUN_ID}/state/phase` },
+  "POST /api/runs/:id/pause": { path: `/api/runs/${RUN_ID}/pause`, body: {} },
+  "POST /api/runs/:id/resume": { path: `/api/runs/${RUN_ID}/resume`, body: {} },
+  "POST /api/runs/:id/signals/:name": { path: `/api/runs/${RUN_ID}/signals/paid`, body: {} },
+  "POST /api/runs/:id/steps/:key/resolve": {
+    path: `/api/runs/${RUN_ID}/steps/charge/resolve`,
+    body: { outcome: "again" },
+  },
+  "POST /api/runs/:id/steps": {
+    path: `/api/runs/${RUN_ID}/steps`,
+    body: { gate: "gate", steps: [{ name: "a", handler: "work" }] },
+    given: { "mutation-key": "m-1" },
+  },
+  "POST /api/runs/:id/rerun": { path: `/api/runs/${RUN_ID}/rerun`, body: {} },
+  "POST /api/runs/:id/fork": { path: `/api/runs/${RUN_ID}/fork`, body: { from: "charge" } },
+  "POST /hooks/:token": { path: `/hooks/${"A".repeat(43)}`, body: { paid: true } },
+  "GET /api/channels": { path: "/api/channels" },
+  "POST /api/channels/:name/messages": { path: "/api/channels/news/messages", body: { payload: 1 } },
+  "GET /api/groups/:name": { path: "/api/groups/crew" },
+  "POST /api/groups/:name/signals/:signal": { path: "/api/groups/crew/signals/go", body: { payload: 1 } },
+  "GET /api/events": { path: "/api/events" },
+  "POST /api/events/:id/redeliver": { path: `/api/events/${RUN_ID}%2Ftell/redeliver`, body: {} },
   "GET /api/dead-letters": { path: "/api/dead-letters" },
   "POST /api/dead-letters/:id/revive": { path: `/api/dead-letters/${RUN_ID}/revive`, body: {} },
   "POST /api/dead-letters/:id/discard": { path: `/api/dead-letters/${RUN_ID}/discard`, body: {} },
 };
 
 /** `SAMPLES` as requests without a token. */
-export const REQUESTS = Object.entries(SAMPLES).map(([route, { path, body }]) => {
+export const REQUESTS = Object.entries(SAMPLES).map(([route, { path, body, given }]) => {
   const method = route.split(" ")[0] ?? "";
-  const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+  const headers: Record<string, string> = {
+    ...given,
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+  };
   return {
     route,
     path,

@@ -1,16 +1,31 @@
 import { describe, expect, test } from "vitest";
+import type { BranchOutcome } from "../../src/engine/branch.ts";
 import { type Decision, decide } from "../../src/engine/decide.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
-import type { ClaimedBatch } from "../../src/engine/ports.ts";
-import type { ClaimedRun } from "../../src/engine/run.ts";
+import type { ClaimedBatch, ClaimedBranches } from "../../src/engine/ports.ts";
+import type { ClaimedBranch, ClaimedRun } from "../../src/engine/run.ts";
 import { dispatchTurns, type Loopback } from "../../src/runtime/dispatch-turns.ts";
 import { claimedRun } from "../engine/support.ts";
 import { type Given, gate, LEASE_MS, runtimeOf, settle } from "./support.ts";
 
 const refs = (...runIds: string[]) => runIds.map((runId) => ({ tenant: "default", runId }));
 const runs = (...runIds: string[]) => runIds.map((runId) => claimedRun({ runId }));
-const decisionOf = (run: ClaimedRun): Decision => decide(run, { state: "finished", output: run.runId }, []);
-const obey: Loopback = async ({ run }) => decisionOf(run);
+const decisionOf = (run: ClaimedRun): Decision => decide(run, { state: "finished", output: run.runId });
+const outcomeOf = ({ tenant, runId, key, branchTurn, attempt }: ClaimedBranch): BranchOutcome => {
+  const nothing = { output: null, failure: null, retryInMs: null, tookMs: 0 };
+  return { tenant, runId, key, branchTurn, attempt, outcome: "completed", ...nothing };
+};
+const branchOf = (runId: string, key: string): ClaimedBranch => {
+  const run = claimedRun({ runId });
+  return { tenant: "default", runId, key, branchTurn: 2, attempt: 1, spent: 0, run };
+};
+
+/** A loopback that does what it is told with turns, and with branches. */
+const loopbackOf = (
+  take: Loopback["take"],
+  perform: Loopback["perform"] = async ({ branch }) => outcomeOf(branch),
+): Loopback => ({ take, perform });
+const obey: Loopback["take"] = async ({ run }) => decisionOf(run);
 
 /** A dispatcher over a store that notes in order what is asked of it. */
 function dispatcher(batch: ClaimedBatch, given: Given = {}) {
@@ -28,13 +43,17 @@ function dispatcher(batch: ClaimedBatch, given: Given = {}) {
       },
       commitTurns: async (decisions) => {
         log.push(`commit ${decisions.map(({ runId }) => runId)}`);
-        return decisions.map(({ tenant, runId }) => ({ tenant, runId, status: "ready", wakeInMs: 0 }));
+        return {
+          turns: decisions.map(({ tenant, runId }) => ({ tenant, runId, status: "ready" })),
+          due: decisions.map(({ tenant, runId }) => ({ tenant, runId, wakeInMs: 0 })),
+        };
       },
       ...given.store,
     },
   });
-  const dispatch = async (loopback: Loopback, ...runIds: string[]) =>
-    dispatchTurns(runtime, loopback, refs(...runIds));
+  /** Without names it is handed one, so that there is something to claim. */
+  const dispatch = async (take: Loopback["take"], ...runIds: string[]) =>
+    dispatchTurns(runtime, loopbackOf(take), refs(...(runIds.length === 0 ? ["any"] : runIds)));
   return { runtime, log, dispatch };
 }
 
@@ -102,7 +121,7 @@ describe("the dispatcher", () => {
   });
 
   test("an invocation that dies commits nothing, is reported, and the others go on", async () => {
-    const die: Loopback = ({ run }) => {
+    const die: Loopback["take"] = ({ run }) => {
       if (run.runId === "dies later") return Promise.reject(new Error("exceeded memory"));
       if (run.runId === "dies at once") throw new Error("no such entrypoint");
       return obey({ run, leaseUntil: 0 });
@@ -134,7 +153,7 @@ describe("the dispatcher", () => {
     });
     expect(claimed).toBe(1);
     await settle();
-    expect(log).toEqual([`claim  for ${LEASE_MS}`]);
+    expect(log).toEqual([`claim any for ${LEASE_MS}`]);
     slow.resolve(decisionOf(claimedRun({ runId: "a" })));
     await done;
     expect(log.slice(1)).toEqual([
@@ -172,12 +191,13 @@ describe("the dispatcher", () => {
     ]);
   });
 
-  test("rejects when the claim fails, and starts nothing: the wake-ups are to come again", async () => {
+  test("a claim that fails starts nothing, and says whose wake-ups are to come again", async () => {
     const { dispatch } = dispatcher(
       { claimed: [], suspects: [] },
       { store: { claimRuns: () => Promise.reject(new StoreUnavailable(new Error("down"))) } },
     );
-    await expect(dispatch(() => expect.fail("started"), "a")).rejects.toBeInstanceOf(StoreUnavailable);
+    const { claimed, unclaimed } = await dispatch(() => expect.fail("started"), "a");
+    expect({ claimed, unclaimed }).toEqual({ claimed: 0, unclaimed: refs("a") });
   });
 
   test("a queue that fails is reported, and nothing is thrown", async () => {
@@ -188,5 +208,129 @@ describe("the dispatcher", () => {
     await expect((await dispatch(obey)).done).resolves.toBeUndefined();
     expect(log.slice(1)).toEqual(["commit a", "claim suspect x", "commit x"]);
     expect(runtime.reports).toEqual(Array(2).fill("sending wake-ups after a commit: queue down"));
+  });
+});
+
+describe("the dispatcher of branches", () => {
+  const names = (...keys: string[]) => keys.map((branch) => ({ tenant: "default", runId: "r", branch }));
+  const branches = (...keys: string[]) => keys.map((key) => branchOf("r", key));
+
+  /** A store that claims the given branches and notes in order what is asked of it. */
+  function forked(claim: ClaimedBranches, given: Given = {}) {
+    const { runtime, log } = dispatcher(
+      { claimed: runs("a"), suspects: [] },
+      {
+        ...given,
+        store: {
+          claimBranches: async (asked, leaseMs) => {
+            log.push(`claim branches ${asked.map(({ key }) => key)} for ${leaseMs}`);
+            return claim;
+          },
+          claimSuspectBranch: async ({ key }) => {
+            log.push(`claim suspect branch ${key}`);
+            return { claimed: branches(key), suspects: [] };
+          },
+          commitBranches: async (outcomes) => {
+            log.push(`deliver ${outcomes.map(({ key }) => key)}`);
+            return [{ tenant: "default", runId: "r", wakeInMs: 0 }];
+          },
+          ...given.store,
+        },
+      },
+    );
+    return { runtime, log };
+  }
+
+  test("claims the branches of a batch together, gives each its own invocation, and delivers together", async () => {
+    const { runtime, log } = forked({ claimed: branches("x", "y"), suspects: [] });
+    const invocations: string[] = [];
+    const loopback = loopbackOf(obey, async ({ branch }) => {
+      invocations.push(branch.key);
+      return outcomeOf(branch);
+    });
+    const { claimed, done } = await dispatchTurns(runtime, loopback, names("x", "y", "not due"));
+    expect(claimed).toBe(2);
+    await done;
+    expect(invocations).toEqual(["x", "y"]);
+    expect(log).toEqual([`claim branches x,y,not due for ${LEASE_MS}`, "deliver x,y"]);
+    expect(runtime.woken).toEqual([{ tenant: "default", runId: "r", wakeInMs: 0 }]);
+  });
+
+  test("a batch of both claims each kind once, and a slow branch holds up no turn", async () => {
+    const slow = gate<BranchOutcome>();
+    const { runtime, log } = forked({ claimed: branches("x"), suspects: [] });
+    const loopback = loopbackOf(obey, () => slow.promise);
+    const { claimed, done } = await dispatchTurns(runtime, loopback, [...refs("a"), ...names("x")]);
+    expect(claimed).toBe(2);
+    await settle();
+    expect(log).toEqual([`claim a for ${LEASE_MS}`, `claim branches x for ${LEASE_MS}`, "commit a"]);
+    slow.resolve(outcomeOf(branchOf("r", "x")));
+    await done;
+    expect(log.at(-1)).toBe("deliver x");
+  });
+
+  test("asks for no turn where a batch names branches only, and for no branch where it names turns only", async () => {
+    const only = forked({ claimed: [], suspects: [] });
+    await dispatchTurns(only.runtime, loopbackOf(obey), names("x"));
+    expect(only.log).toEqual([`claim branches x for ${LEASE_MS}`]);
+    const turns = forked({ claimed: [], suspects: [] });
+    await (await dispatchTurns(turns.runtime, loopbackOf(obey), refs("a"))).done;
+    expect(turns.log).toEqual([`claim a for ${LEASE_MS}`, "commit a"]);
+  });
+
+  test("one that died or lost its lease delivers nothing, and the others go on", async () => {
+    const { runtime, log } = forked({ claimed: branches("dies", "lost", "x"), suspects: [] });
+    const loopback = loopbackOf(obey, async ({ branch }) => {
+      if (branch.key === "dies") throw new Error("exceeded memory");
+      return branch.key === "lost" ? null : outcomeOf(branch);
+    });
+    await (await dispatchTurns(runtime, loopback, names("dies", "lost", "x"))).done;
+    expect(log.slice(1)).toEqual(["deliver x"]);
+    expect(runtime.reports).toEqual(['branch "dies" of run r: exceeded memory']);
+  });
+
+  test("takes suspects last, each alone", async () => {
+    const slow = gate();
+    const { runtime, log } = forked({
+      claimed: branches("x"),
+      suspects: ["s1", "s2"].map((key) => ({ tenant: "default", runId: "r", key })),
+    });
+    const loopback = loopbackOf(obey, async ({ branch }) => {
+      if (branch.key === "x") await slow.promise;
+      return outcomeOf(branch);
+    });
+    const { done } = await dispatchTurns(runtime, loopback, names("x", "s1", "s2"));
+    await settle();
+    expect(log).toHaveLength(1);
+    slow.resolve();
+    await done;
+    expect(log.slice(1)).toEqual([
+      "deliver x",
+      "claim suspect branch s1",
+      "deliver s1",
+      "claim suspect branch s2",
+      "deliver s2",
+    ]);
+  });
+
+  test.each([
+    ["runs", "claimRuns", refs("a")],
+    ["branches", "claimBranches", names("x")],
+  ] as const)(
+    "when the claim of the %s fails, theirs are the wake-ups to come again",
+    async (_, verb, asked) => {
+      const down = () => Promise.reject(new StoreUnavailable(new Error("down")));
+      const { runtime } = forked({ claimed: [], suspects: [] }, { store: { [verb]: down } });
+      const { unclaimed } = await dispatchTurns(runtime, loopbackOf(obey), [...refs("a"), ...names("x")]);
+      expect(unclaimed).toEqual(asked);
+    },
+  );
+
+  test("what was claimed is performed and committed, although the claim of the other kind failed", async () => {
+    const down = () => Promise.reject(new StoreUnavailable(new Error("down")));
+    const { runtime, log } = forked({ claimed: [], suspects: [] }, { store: { claimBranches: down } });
+    const { done } = await dispatchTurns(runtime, loopbackOf(obey), [...refs("a"), ...names("x")]);
+    await done;
+    expect(log).toContain("commit a");
   });
 });

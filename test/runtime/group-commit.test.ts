@@ -1,20 +1,24 @@
 import { describe, expect, test } from "vitest";
+import type { BranchOutcome } from "../../src/engine/branch.ts";
 import { type Decision, decide } from "../../src/engine/decide.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
-import type { CommittedTurn } from "../../src/engine/ports.ts";
+import type { Committed, Store } from "../../src/engine/ports.ts";
+import { branchCommit, turnCommit } from "../../src/runtime/commit-outcomes.ts";
 import { GroupCommit } from "../../src/runtime/group-commit.ts";
-import { claimedRun, entryOf } from "../engine/support.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
+import { claimedRun, doneWith, newEntryOf } from "../engine/support.ts";
 import { gate, runtimeOf, settle } from "./support.ts";
 
-const { retryAt: _, ...entry } = entryOf();
-
 const decisionOf = (runId: string): Decision =>
-  decide(claimedRun({ runId, turn: 5 }), { state: "threw", thrown: runId }, [
-    { ...entry, retryInMs: null, tookMs: 0 },
-  ]);
+  decide(claimedRun({ runId, turn: 5 }), { state: "threw", thrown: runId }, doneWith(newEntryOf()));
 
-const committed = (decisions: readonly Decision[], wakeInMs: number | null = 0): CommittedTurn[] =>
-  decisions.map(({ tenant, runId }) => ({ tenant, runId, status: "ready", wakeInMs }));
+const committed = (decisions: readonly Decision[]): Committed => ({
+  turns: decisions.map(({ tenant, runId }) => ({ tenant, runId, status: "ready" })),
+  due: decisions.map(({ tenant, runId }) => ({ tenant, runId, wakeInMs: 0 })),
+});
+
+/** The group commit of turns, as the dispatcher makes it. */
+const turnsOf = (runtime: Runtime) => new GroupCommit(runtime, turnCommit(runtime));
 
 /** A store whose every commit waits until the test lets it go. */
 function held() {
@@ -22,7 +26,7 @@ function held() {
   const runtime = runtimeOf({
     store: {
       commitTurns: (decisions) => {
-        const { promise, resolve, reject } = gate<CommittedTurn[]>();
+        const { promise, resolve, reject } = gate<Committed>();
         const runIds = decisions.map((decision) => decision.runId);
         commits.push({ runIds, answer: () => resolve(committed(decisions)), fail: reject });
         return promise;
@@ -32,7 +36,7 @@ function held() {
   return {
     runtime,
     commits,
-    group: new GroupCommit(runtime),
+    group: turnsOf(runtime),
     carried: () => commits.map((commit) => commit.runIds),
   };
 }
@@ -54,7 +58,7 @@ function refusing(refuse: (decision: Decision) => unknown) {
       },
     },
   });
-  return { runtime, tries, durable, group: new GroupCommit(runtime) };
+  return { runtime, tries, durable, group: turnsOf(runtime) };
 }
 
 describe("group commit", () => {
@@ -109,7 +113,7 @@ describe("group commit", () => {
     const sent = gate();
     const { runtime, group, durable } = refusing(() => undefined);
     const slow = { ...runtime, wakeUps: { ...runtime.wakeUps, send: () => sent.promise } };
-    const commits = new GroupCommit(slow);
+    const commits = turnsOf(slow);
     const added = [commits.add(decisionOf("a"))];
     await settle();
     added.push(commits.add(decisionOf("b")));
@@ -120,18 +124,18 @@ describe("group commit", () => {
     await group.add(decisionOf("c"));
   });
 
-  test("wakes only what is to be woken: not what is over, and not a turn that had moved on", async () => {
+  test("wakes what the commit made due, branches and children too, and nothing else", async () => {
+    const due = [
+      { tenant: "default", runId: "b", wakeInMs: 1_500 },
+      { tenant: "default", runId: "b", branch: "step", wakeInMs: 0 },
+      { tenant: "default", runId: "child", wakeInMs: 0 },
+    ];
     const runtime = runtimeOf({
-      store: {
-        commitTurns: async ([a, b]) => [
-          ...committed([a as Decision], null),
-          ...committed([b as Decision], 1_500),
-        ],
-      },
+      store: { commitTurns: async ([a, b]) => ({ ...committed([a as Decision, b as Decision]), due }) },
     });
-    const group = new GroupCommit(runtime);
+    const group = turnsOf(runtime);
     await Promise.all(["a", "b", "moved on"].map((runId) => group.add(decisionOf(runId))));
-    expect(runtime.woken).toEqual([{ tenant: "default", runId: "b", wakeInMs: 1_500 }]);
+    expect(runtime.woken).toEqual(due);
     expect(runtime.reports).toEqual([]);
   });
 
@@ -167,10 +171,31 @@ describe("group commit", () => {
         },
       },
     });
-    const added = new GroupCommit(runtime).add(decisionOf("a"));
+    const added = turnsOf(runtime).add(decisionOf("a"));
     await runtime.clock.advance(100);
     await added;
     expect(runtime.woken).toHaveLength(1);
+  });
+
+  test("of several tries that failed, the first failure is the one that is told", async () => {
+    const causes: unknown[] = [];
+    let tries = 0;
+    const runtime = {
+      ...runtimeOf({
+        store: {
+          commitTurns: async () => {
+            tries += 1;
+            throw new StoreUnavailable(new Error(`down ${tries}`));
+          },
+        },
+      }),
+      report: (_what: string, error: unknown) => void causes.push((error as Error).cause),
+    };
+    const added = turnsOf(runtime).add(decisionOf("a"));
+    await runtime.clock.advance(60_000);
+    await added;
+    expect(tries).toBe(5);
+    expect(causes).toEqual([new Error("down 1")]);
   });
 
   test("leaves the turns to their leases when the database stays away, and never says dead for that", async () => {
@@ -238,10 +263,118 @@ describe("group commit", () => {
         throw new Error("queue down");
       },
     ]) {
-      const group = new GroupCommit({ ...runtime, wakeUps: { ...runtime.wakeUps, send } });
+      const group = turnsOf({ ...runtime, wakeUps: { ...runtime.wakeUps, send } });
       await expect(group.add(decisionOf("a"))).resolves.toBeUndefined();
     }
     expect(durable).toHaveLength(2);
     expect(runtime.reports).toEqual(Array(2).fill("sending wake-ups after a commit: queue down"));
+  });
+});
+
+describe("the commit of turns that begin to wait for messages", () => {
+  const waiting = (runId: string, channel: string): Decision => ({
+    ...decisionOf(runId),
+    waits: [{ key: `receive ${channel}`, kind: "message", name: channel, due: null }],
+  });
+  const matching = (matchMessages: Store["matchMessages"]) =>
+    runtimeOf({ store: { commitTurns: async (decisions) => committed(decisions), matchMessages } });
+
+  test("brings those that are there already, and wakes whoever gets one", async () => {
+    const asked: unknown[] = [];
+    const runtime = matching(async (tenant, channel) => {
+      asked.push([tenant, channel]);
+      return [{ tenant: "default", runId: `reader of ${channel}`, wakeInMs: 0 }];
+    });
+    const group = turnsOf(runtime);
+    await Promise.all([group.add(waiting("a", "news")), group.add(decisionOf("b"))]);
+    expect(asked).toEqual([["default", "news"]]);
+    expect(runtime.woken.map(({ runId }) => runId)).toEqual(["a", "b", "reader of news"]);
+  });
+
+  test("that cannot look for them is committed all the same: it is reported, and the sweep looks again", async () => {
+    const runtime = matching(() => Promise.reject(new StoreUnavailable(new Error("down"))));
+    await turnsOf(runtime).add(waiting("a", "news"));
+    expect(runtime.reports).toEqual([
+      "matching messages after a commit: The database does not answer at the moment. Try again.",
+    ]);
+    expect(runtime.woken.map(({ runId }) => runId)).toEqual(["a"]);
+  });
+});
+
+describe("group commit of branches", () => {
+  const outcomeOf = (key: string, changes: Partial<BranchOutcome> = {}): BranchOutcome => ({
+    tenant: "default",
+    runId: "run-1",
+    key,
+    branchTurn: 3,
+    outcome: "completed",
+    attempt: 2,
+    output: { json: key, meta: null },
+    failure: null,
+    retryInMs: null,
+    tookMs: 5,
+    ...changes,
+  });
+  const committing = (commitBranches: Store["commitBranches"]) => {
+    const runtime = runtimeOf({ store: { commitBranches } });
+    return { runtime, group: new GroupCommit(runtime, branchCommit(runtime)) };
+  };
+
+  test("carries together what ended together, and wakes what is due because of it", async () => {
+    const carried: string[][] = [];
+    const { runtime, group } = committing(async (outcomes) => {
+      carried.push(outcomes.map(({ key }) => key));
+      return [{ tenant: "default", runId: "run-1", wakeInMs: 0 }];
+    });
+    await Promise.all(["a", "b", "c"].map((key) => group.add(outcomeOf(key))));
+    expect(carried).toEqual([["a", "b", "c"]]);
+    expect(runtime.woken).toEqual([{ tenant: "default", runId: "run-1", wakeInMs: 0 }]);
+  });
+
+  test("asks again when the database does not answer, and then leaves them to their leases", async () => {
+    let tries = 0;
+    const { runtime, group } = committing(() => {
+      tries += 1;
+      return Promise.reject(new StoreUnavailable(new Error("down")));
+    });
+    const added = group.add(outcomeOf("a"));
+    await runtime.clock.advance(60_000);
+    await added;
+    expect(tries).toBe(5);
+    expect(runtime.reports).toEqual([
+      "committing 1 branches: The database does not answer at the moment. Try again.",
+    ]);
+  });
+
+  test("one that the database refuses takes no neighbour with it, and makes its run dead", async () => {
+    const durable: BranchOutcome[] = [];
+    const { group } = committing(async (outcomes) => {
+      if (outcomes.some(({ key, outcome }) => key === "bad" && outcome !== "dead")) throw new Error("22P05");
+      durable.push(...outcomes);
+      return [];
+    });
+    await Promise.all(["a", "bad", "c"].map((key) => group.add(outcomeOf(key, { retryInMs: 7 }))));
+    expect(durable.map(({ key, outcome }) => [key, outcome])).toEqual([
+      ["a", "completed"],
+      ["bad", "dead"],
+      ["c", "completed"],
+    ]);
+    expect(durable[1]).toMatchObject({
+      branchTurn: 3,
+      output: null,
+      retryInMs: null,
+      failure: { message: "The database refuses what this turn decided.", cause: { message: "22P05" } },
+    });
+  });
+
+  test("one whose death is refused as well is left to its lease, without an endless loop", async () => {
+    let tries = 0;
+    const { group, runtime } = committing(() => {
+      tries += 1;
+      return Promise.reject(new Error("no"));
+    });
+    await group.add(outcomeOf("bad"));
+    expect(tries).toBe(2);
+    expect(runtime.woken).toEqual([]);
   });
 });

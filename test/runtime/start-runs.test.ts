@@ -1,15 +1,17 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { UnstorableValue } from "../../src/engine/errors.ts";
+import type { StartedRun } from "../../src/engine/ports.ts";
 import {
   DuplicateIdempotencyKey,
   IdempotencyConflict,
   InvalidInput,
-  UnstorableValue,
   WorkflowNotFound,
-} from "../../src/engine/errors.ts";
-import type { NewRun, StartedRun } from "../../src/engine/ports.ts";
+} from "../../src/engine/refusals.ts";
+import type { NewRun } from "../../src/engine/run.ts";
 import { defineWorkflow } from "../../src/engine/workflow.ts";
-import { type StartRequest, startRuns } from "../../src/runtime/start-runs.ts";
+import type { StartRequest } from "../../src/runtime/new-run.ts";
+import { startRuns } from "../../src/runtime/start-runs.ts";
 import { type Given, runOf, runtimeOf } from "./support.ts";
 
 const Order = z.object({
@@ -54,7 +56,7 @@ describe("starting runs", () => {
       workflow: "order",
       input: order,
       tags: ["b", "a", "b"],
-      delayMs: 5_000,
+      delay: 5_000,
       idempotencyKey: "k",
     });
     expect(inserted).toEqual([
@@ -65,6 +67,9 @@ describe("starting runs", () => {
         input: { json: { at: order.at, id: "o-1", lines: [] }, meta: expect.anything() },
         tags: ["b", "a"],
         idempotencyKey: "k",
+        parent: null,
+        continuedFrom: null,
+        deployment: "v7",
         startAt: null,
         delayMs: 5_000,
         deadlineAt: null,

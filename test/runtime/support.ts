@@ -1,10 +1,12 @@
 /** Ports in memory, for promises that are pure logic. A verb that a test does not give fails when it is called. */
 import type { Decision } from "../../src/engine/decide.ts";
-import type { Clock, DueRun, Reads, Store, WakeUps } from "../../src/engine/ports.ts";
+import type { Clock, DueRun, Store, WakeUps } from "../../src/engine/ports.ts";
+import type { Reads } from "../../src/engine/reads.ts";
 import type { ClaimedRun, Run } from "../../src/engine/run.ts";
 import { type AnyWorkflow, Registry } from "../../src/engine/workflow.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
-import { claimedRun, NOON, rest } from "../engine/support.ts";
+import { type LeasedTurn, takeTurn } from "../../src/runtime/take-turn.ts";
+import { claimedRun, NOON, rest } from "../engine/builders.ts";
 
 export const LEASE_MS = 30_000;
 
@@ -97,7 +99,20 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
       wakeUpGraceMs: 60_000,
       sweepHorizonMs: 120_000,
       sweepLimit: 3,
+      messageRetentionMs: 1_000,
+      eventRetentionMs: 1_000,
     },
+    transactions: only("transactions", {}),
+    warmRuns: null,
+    deployment: "v7",
+    sinks: [],
+    hooks: {
+      digest: (runId, key) => `${runId}/${key}`,
+      digestToken: (token) => token,
+      hookUrl: (runId, key) => `/hooks/${runId}/${key}`,
+    },
+    random: () => 0.5,
+    uuid: () => "00000000-0000-4000-8000-000000000000",
     newRunId: () => `run-${++ids}`,
     report: (what, error) => void reports.push(`${what}: ${error instanceof Error ? error.message : error}`),
     woken,
@@ -161,6 +176,21 @@ export function runOf(changes: Partial<Run> = {}): Run {
     finishedAt: null,
     discardedAt: null,
     failure: null,
+    phase: "forward",
+    failedCompensations: 0,
+    pausedAt: null,
+    parent: null,
+    continuedFrom: null,
+    deployment: null,
+    continuedTo: null,
+    forkedFrom: null,
     ...changes,
   };
+}
+
+/** A turn with the whole journal at hand. */
+export async function takeWhole(runtime: Runtime, turn: LeasedTurn): Promise<Decision | null> {
+  const decision = await takeTurn(runtime, turn);
+  if (decision === "cold") throw new Error("The turn lacks a part of its journal.");
+  return decision;
 }

@@ -3,10 +3,9 @@ import type { Decision } from "../../src/engine/decide.ts";
 import { LeaseLost, StepTimedOut, StoreUnavailable } from "../../src/engine/errors.ts";
 import { RetryableError } from "../../src/engine/retry.ts";
 import type { ClaimedRun } from "../../src/engine/run.ts";
-import type { AnyWorkflow, StepContext, StepOptions, Steps } from "../../src/engine/workflow.ts";
-import { takeTurn } from "../../src/runtime/take-turn.ts";
+import type { AnyWorkflow, StepContext, StepOptions } from "../../src/engine/workflow.ts";
 import { claimedRun, entryOf, failureOf, NOON, workflowOf } from "../engine/support.ts";
-import { gate, LEASE_MS, leased, next, runtimeOf, settle } from "./support.ts";
+import { gate, LEASE_MS, leased, next, runtimeOf, settle, takeWhole } from "./support.ts";
 
 const DAY = 86_400_000;
 
@@ -26,7 +25,7 @@ function perform(
     },
   });
   const state: { decision?: Decision | null } = {};
-  const turn = takeTurn(runtime, leased(runtime, given.run)).then((decision) => {
+  const turn = takeWhole(runtime, leased(runtime, given.run)).then((decision) => {
     state.decision = decision;
     return decision;
   });
@@ -39,7 +38,7 @@ async function takeTurns(workflow: AnyWorkflow, afterMs = 0) {
   const decisions: Decision[] = [];
   let run = claimedRun();
   for (let i = 0; i < 50; i++) {
-    const decision = await takeTurn(runtime, { run, leaseUntil: runtime.clock.now() + LEASE_MS });
+    const decision = await takeWhole(runtime, { run, leaseUntil: runtime.clock.now() + LEASE_MS });
     if (decision === null) throw new Error("The turn was lost.");
     decisions.push(decision);
     if (decision.status !== "ready" && decision.status !== "waiting") return decisions;
@@ -49,20 +48,20 @@ async function takeTurns(workflow: AnyWorkflow, afterMs = 0) {
 }
 
 describe("a turn", () => {
-  test("performs one step body, however many could run", async () => {
-    const bodies: string[] = [];
-    const body = (name: string) => () => bodies.push(name);
-    const decisions = await takeTurns(
-      workflowOf((step) =>
-        Promise.all([step.run("a", body("a")), step.run("b", body("b")), step.run("c", body("c"))]),
-      ),
-    );
-    expect(decisions.map((decision) => decision.entries.map((entry) => entry.key))).toEqual([
-      ["a"],
-      ["b"],
-      ["c"],
+  test("performs no body where several could run: each becomes a branch", async () => {
+    const body = () => expect.fail("performed");
+    const runtime = runtimeOf({
+      workflows: [
+        workflowOf((step) => Promise.all([step.run("a", body), step.run("b", body), step.run("c", body)])),
+      ],
+    });
+    const decision = await takeWhole(runtime, leased(runtime));
+    expect(decision).toMatchObject({ status: "waiting", wakeAt: null, wakeInMs: null, entries: [] });
+    expect(decision?.branches.map(({ key, askedAt, attempt }) => [key, askedAt, attempt])).toEqual([
+      ["a", 0, 1],
+      ["b", 0, 1],
+      ["c", 0, 1],
     ]);
-    expect(bodies).toEqual(["a", "b", "c"]);
   });
 
   test("looks ahead, so that a run of n steps takes n turns", async () => {
@@ -116,7 +115,7 @@ describe("a turn", () => {
       { key: "late", begunAt: NOON - 60_000, dueAt: NOON - 1_000 },
       { key: "early", begunAt: NOON - 60_000, dueAt: NOON - 2_000 },
     ];
-    const decision = await takeTurn(runtime, leased(runtime, { timers }));
+    const decision = await takeWhole(runtime, leased(runtime, { timers }));
     expect(decision?.entries.map(({ seq, key, kind }) => [seq, key, kind])).toEqual([
       [1, "early", "sleep"],
       [2, "late", "sleep"],
@@ -138,26 +137,34 @@ describe("a turn", () => {
       }),
     ];
     const runtime = runtimeOf({ workflows: [workflowOf((step) => step.run("a", ({ attempt }) => attempt))] });
-    const decision = await takeTurn(runtime, leased(runtime, { journal }));
+    const decision = await takeWhole(runtime, leased(runtime, { journal }));
     expect(decision?.entries).toMatchObject([{ seq: 3, key: "a", attempt: 4, outcome: "completed" }]);
   });
 
-  test("performs nothing while the next attempt is not due, and another step meanwhile", async () => {
-    const bodies: string[] = [];
-    const work = async (step: Steps) => {
-      const body = (name: string) => () => bodies.push(name);
-      await Promise.all([step.run("a", body("a")), step.run("b", body("b"))]);
-    };
-    const runtime = runtimeOf({ workflows: [workflowOf(work)] });
+  test("performs nothing while the next attempt is not due; beside another step both become branches", async () => {
+    const body = () => expect.fail("performed");
     const journal = [entryOf({ outcome: "retrying", failure: failureOf("no"), retryAt: NOON + 1 })];
-    const decision = await takeTurn(runtime, leased(runtime, { journal }));
-    expect(bodies).toEqual(["b"]);
-    expect(decision).toMatchObject({ status: "waiting", wakeAt: NOON + 1, entries: [{ key: "b" }] });
+    const alone = runtimeOf({ workflows: [workflowOf((step) => step.run("a", body))] });
+    expect(await takeWhole(alone, leased(alone, { journal }))).toMatchObject({
+      status: "waiting",
+      wakeAt: NOON + 1,
+      entries: [],
+    });
+    const runtime = runtimeOf({
+      workflows: [workflowOf((step) => Promise.all([step.run("a", body), step.run("b", body)]))],
+    });
+    expect(await takeWhole(runtime, leased(runtime, { journal }))).toMatchObject({
+      status: "waiting",
+      branches: [
+        { key: "a", attempt: 2, spent: 1, due: { at: NOON + 1 } },
+        { key: "b", attempt: 1, spent: 0, due: null },
+      ],
+    });
   });
 
   test("of a workflow that is not registered makes the run dead", async () => {
     const runtime = runtimeOf({ workflows: [workflowOf(async () => 1)] });
-    expect(await takeTurn(runtime, leased(runtime, { version: 2 }))).toMatchObject({
+    expect(await takeWhole(runtime, leased(runtime, { version: 2 }))).toMatchObject({
       status: "dead",
       failure: { code: "workflow_not_found" },
     });
@@ -313,9 +320,11 @@ describe("a step's timeout", () => {
 });
 
 describe("a run's deadline", () => {
-  test("that has passed fails the run before any of its code runs", async () => {
-    const runtime = runtimeOf({ workflows: [workflowOf(() => expect.fail("called"))] });
-    expect(await takeTurn(runtime, leased(runtime, { deadlineAt: NOON }))).toMatchObject({
+  test("that has passed fails the run before any of its steps runs", async () => {
+    const runtime = runtimeOf({
+      workflows: [workflowOf((step) => step.run("a", () => expect.fail("performed")))],
+    });
+    expect(await takeWhole(runtime, leased(runtime, { deadlineAt: NOON }))).toMatchObject({
       status: "failed",
       failure: { code: "deadline_exceeded", message: expect.stringContaining("2026-01-01T12:00:00.000Z") },
       entries: [],
@@ -339,7 +348,7 @@ describe("a run's deadline", () => {
       deadlineAt: NOON + 2_000,
       timers: [{ key: "nap", begunAt: NOON - 60_000, dueAt: NOON - 1 }],
     };
-    const turn = takeTurn(runtime, leased(runtime, run));
+    const turn = takeWhole(runtime, leased(runtime, run));
     await runtime.clock.advance(2_000);
     expect(await turn).toMatchObject({
       status: "failed",
@@ -433,9 +442,9 @@ describe("a lease", () => {
       workflows: [workflowOf((step) => step.run("work", () => expect.fail("performed")))],
     });
     const leaseUntil = runtime.clock.now();
-    expect(await takeTurn(runtime, { run: claimedRun(), leaseUntil })).toBeNull();
+    expect(await takeWhole(runtime, { run: claimedRun(), leaseUntil })).toBeNull();
     const inTime = runtimeOf({ workflows: [workflowOf((step) => step.run("work", () => 1))] });
-    expect(await takeTurn(inTime, { run: claimedRun(), leaseUntil: inTime.clock.now() + 1 })).toMatchObject({
+    expect(await takeWhole(inTime, { run: claimedRun(), leaseUntil: inTime.clock.now() + 1 })).toMatchObject({
       status: "completed",
     });
   });

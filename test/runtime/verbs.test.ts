@@ -1,39 +1,76 @@
 /** The use cases that are one line of the store and a sentence for the caller. */
 import { describe, expect, test } from "vitest";
-import { RunNotFound, WrongStatus } from "../../src/engine/errors.ts";
+import type { Moved, ReviveResult, Store } from "../../src/engine/ports.ts";
+import { RunNotFound, WrongStatus } from "../../src/engine/refusals.ts";
 import { RUN_STATUSES, type RunDetail } from "../../src/engine/run.ts";
 import { awaitResult } from "../../src/runtime/await-result.ts";
-import { cancelRun } from "../../src/runtime/cancel-run.ts";
 import { discardRun } from "../../src/runtime/discard-run.ts";
+import { cancelRun, pauseRun, resumeRun } from "../../src/runtime/move-runs.ts";
+import { publishMessage } from "../../src/runtime/publish-message.ts";
 import { reviveRun } from "../../src/runtime/revive-run.ts";
-import { reclaimLeases, wakeDueRuns } from "../../src/runtime/sweep.ts";
+import { sendSignals } from "../../src/runtime/send-signals.ts";
+import { reclaimBranches, reclaimLeases, wakeDueBranches, wakeDueRuns } from "../../src/runtime/sweep.ts";
 import { runOf, runtimeOf } from "./support.ts";
 
 const ref = { tenant: "default", runId: "run-1" };
 
-describe("cancel, revive and discard", () => {
-  test("are fine when the store did it, and cancelling twice is", async () => {
-    for (const result of ["cancelled", "already_cancelled"] as const) {
-      await expect(
-        cancelRun(runtimeOf({ store: { cancelRun: async () => result } }), ref),
-      ).resolves.toBeUndefined();
+const due = [
+  { ...ref, wakeInMs: 0 },
+  { tenant: "default", runId: "child", wakeInMs: 0 },
+];
+
+/** A store of which every verb about one run gives the same answer. */
+function answering(result: Moved["result"] | ReviveResult["result"]) {
+  const moved = async () => ({ result, due });
+  return {
+    cancelRun: moved,
+    pauseRun: moved,
+    resumeRun: moved,
+    reviveRun: moved,
+    discardRun: async () => result,
+  } as unknown as Partial<Store>;
+}
+
+const VERBS = [cancelRun, pauseRun, resumeRun, reviveRun, discardRun];
+
+describe("cancel, pause, resume, revive and discard", () => {
+  test("are fine when the store did it, and wake what is due because of it", async () => {
+    for (const [verb, result] of [
+      [cancelRun, "moved"],
+      [pauseRun, "moved"],
+      [resumeRun, "moved"],
+      [reviveRun, "revived"],
+    ] as const) {
+      const runtime = runtimeOf({ store: answering(result) });
+      await expect(verb(runtime, ref)).resolves.toBeUndefined();
+      expect(runtime.woken).toEqual(due);
     }
-    await expect(
-      discardRun(runtimeOf({ store: { discardRun: async () => "discarded" } }), ref),
-    ).resolves.toBeUndefined();
-    const runtime = runtimeOf({ store: { reviveRun: async () => "revived" } });
-    await reviveRun(runtime, ref);
-    expect(runtime.woken).toEqual([{ ...ref, wakeInMs: 0 }]);
+    const runtime = runtimeOf({ store: { discardRun: async () => "discarded" } });
+    await expect(discardRun(runtime, ref)).resolves.toBeUndefined();
+    expect(runtime.woken).toEqual([]);
+  });
+
+  test("cancelling, pausing or resuming twice is fine", async () => {
+    for (const verb of [cancelRun, pauseRun, resumeRun]) {
+      await expect(verb(runtimeOf({ store: answering("unchanged") }), ref)).resolves.toBeUndefined();
+    }
+  });
+
+  test("a cancel undoes what was done only when it is told to", async () => {
+    const asked: boolean[] = [];
+    const cancel = async (_ref: unknown, compensate: boolean): Promise<Moved> => {
+      asked.push(compensate);
+      return { result: "moved", due: [] };
+    };
+    const runtime = runtimeOf({ store: { cancelRun: cancel } });
+    await cancelRun(runtime, ref);
+    await cancelRun(runtime, ref, true);
+    expect(asked).toEqual([false, true]);
   });
 
   test("say that there is no such run", async () => {
-    const store = {
-      cancelRun: async () => "not_found" as const,
-      reviveRun: async () => "not_found" as const,
-      discardRun: async () => "not_found" as const,
-    };
-    for (const verb of [cancelRun, reviveRun, discardRun]) {
-      const runtime = runtimeOf({ store });
+    for (const verb of VERBS) {
+      const runtime = runtimeOf({ store: answering("not_found") });
       await expect(verb(runtime, ref)).rejects.toBeInstanceOf(RunNotFound);
       expect(runtime.woken).toEqual([]);
     }
@@ -41,34 +78,99 @@ describe("cancel, revive and discard", () => {
 
   test("say from which status they work", async () => {
     for (const status of RUN_STATUSES) {
-      if (status === "cancelled") continue;
-      const store = {
-        cancelRun: async () => status,
-        reviveRun: async () => status,
-        discardRun: async () => status,
-      };
-      for (const verb of [cancelRun, reviveRun, discardRun]) {
-        const outcome = verb(runtimeOf({ store }), ref);
+      for (const verb of VERBS) {
+        const runtime = runtimeOf({ store: answering(status) });
+        const outcome = verb(runtime, ref);
         await expect(outcome).rejects.toBeInstanceOf(WrongStatus);
         await expect(outcome).rejects.toThrow(`Run run-1 is ${status}, so it cannot be `);
+        expect(runtime.woken).toEqual([]);
       }
     }
   });
 
-  test("a revive survives a queue that fails", async () => {
+  test("survive a queue that fails", async () => {
+    for (const [verb, result, when] of [
+      [cancelRun, "moved", "after a run was cancelled"],
+      [pauseRun, "moved", "after a run was paused"],
+      [resumeRun, "moved", "after a run was resumed"],
+      [reviveRun, "revived", "after a revive"],
+    ] as const) {
+      const runtime = runtimeOf({
+        store: answering(result),
+        wakeUps: { send: () => Promise.reject(new Error("queue down")) },
+      });
+      await expect(verb(runtime, ref)).resolves.toBeUndefined();
+      expect(runtime.reports).toEqual([`sending wake-ups ${when}: queue down`]);
+    }
+  });
+});
+
+describe("sending signals", () => {
+  const signal = { runId: "run-1", name: "go", payload: { json: 1, meta: null }, id: null };
+
+  test("wakes the runs that are due because of them", async () => {
     const runtime = runtimeOf({
-      store: { reviveRun: async () => "revived" },
-      wakeUps: { send: () => Promise.reject(new Error("queue down")) },
+      store: { deliverSignals: async () => ({ sent: [{ runId: "run-1", result: "accepted" }], due }) },
     });
-    await expect(reviveRun(runtime, ref)).resolves.toBeUndefined();
-    expect(runtime.reports).toEqual(["sending a wake-up after a revive: queue down"]);
+    await sendSignals(runtime, "default", [signal]);
+    expect(runtime.woken).toEqual(due);
+  });
+
+  test("wakes those that were reached, and then throws why another was not", async () => {
+    for (const [result, error] of [
+      ["not_found", RunNotFound],
+      ["completed", WrongStatus],
+    ] as const) {
+      const sent = [
+        { runId: "run-1", result: "accepted" as const },
+        { runId: "gone", result },
+      ];
+      const runtime = runtimeOf({ store: { deliverSignals: async () => ({ sent, due }) } });
+      await expect(sendSignals(runtime, "default", [signal])).rejects.toBeInstanceOf(error);
+      expect(runtime.woken).toEqual(due);
+    }
+  });
+});
+
+describe("publishing a message", () => {
+  const message = { id: "m", channel: "news", payload: { json: 1, meta: null }, to: null };
+
+  test("keeps it first, then brings it to whoever waits, and wakes them", async () => {
+    const log: string[] = [];
+    const runtime = runtimeOf({
+      store: {
+        publish: async () => void log.push("publish"),
+        matchMessages: async (tenant, channel) => {
+          log.push(`match ${tenant}/${channel}`);
+          return due;
+        },
+      },
+    });
+    await publishMessage(runtime, "default", message);
+    expect(log).toEqual(["publish", "match default/news"]);
+    expect(runtime.woken).toEqual(due);
+  });
+
+  test("is done once it is kept: what fails after that is reported, and the sweep brings it", async () => {
+    const runtime = runtimeOf({
+      store: { publish: async () => {}, matchMessages: () => Promise.reject(new Error("down")) },
+    });
+    await expect(publishMessage(runtime, "default", message)).resolves.toBeUndefined();
+    expect(runtime.reports).toEqual(["bringing a message: down"]);
+  });
+
+  test("that cannot be kept is an error", async () => {
+    const runtime = runtimeOf({ store: { publish: () => Promise.reject(new Error("down")) } });
+    await expect(publishMessage(runtime, "default", message)).rejects.toThrow("down");
   });
 });
 
 describe("a sweep", () => {
   test.each([
     ["reclaimLeases" as const, reclaimLeases, [3, 8]],
+    ["reclaimBranches" as const, reclaimBranches, [3, 8]],
     ["collectDueRuns" as const, wakeDueRuns, [3, 60_000, 120_000]],
+    ["collectDueBranches" as const, wakeDueBranches, [3, 60_000, 120_000]],
   ])("%s is bounded, wakes what it found, and says if there may be more", async (verb, sweep, bounds) => {
     for (const [swept, more] of [
       [2, false],

@@ -52,6 +52,10 @@ const cancelled: Columns = { ...completed, status: "'cancelled'" };
 const failed: Columns = { ...completed, status: "'failed'", failure: "'{}'" };
 const dead: Columns = { ...failed, status: "'dead'" };
 
+const paused: Columns = { ...parked("paused"), wake_at: "null", paused_at: "now()" };
+const waiting: Columns = { ...parked("waiting"), wake_at: "null" };
+const compensating: Columns = { phase: "'compensating'", verdict: '\'{"status": "failed", "failure": {}}\'' };
+
 const line = (columns: Columns = {}): string =>
   insert("journal", {
     tenant: "'t'",
@@ -78,6 +82,42 @@ const timer = insert("timers", {
   turn: "1",
 });
 
+const wait = (columns: Columns = {}): string =>
+  insert("waits", {
+    tenant: "'t'",
+    run_id: "'1'",
+    key: "'payment'",
+    kind: "'signal'",
+    name: "'paid'",
+    begun_at: "now()",
+    turn: "1",
+    ...columns,
+  });
+const delivery = (columns: Columns = {}): string =>
+  insert("deliveries", {
+    tenant: "'t'",
+    run_id: "'1'",
+    kind: "'signal'",
+    name: "'paid'",
+    outcome: "'completed'",
+    arrived_at: "now()",
+    ...columns,
+  });
+const branch = (columns: Columns = {}): string =>
+  insert("branches", {
+    tenant: "'t'",
+    run_id: "'1'",
+    key: "'a'",
+    asked_at: "0",
+    attempt: "1",
+    spent: "0",
+    wake_at: "now()",
+    begun_at: "now()",
+    ...columns,
+  });
+const leased: Columns = { wake_at: "null", lease_expires_at: "now()" };
+const CHANNEL = insert("channels", { tenant: "'t'", name: "'news'", mode: "'loud'" });
+
 describe("the database takes", () => {
   test.each([
     ["a ready run", run(parked("ready"))],
@@ -91,20 +131,54 @@ describe("the database takes", () => {
     ["a retrying entry", line(retrying)],
     ["a failed entry", line({ outcome: "'failed'", failure: "'{}'" })],
     ["a revival", line(revival)],
+    ["a run that waits for a fact", run(waiting)],
+    ["a paused run", run(paused)],
+    ["a running run that is to be paused", run({ ...running, paused_at: "now()" })],
+    ["a run that undoes what it did", run(compensating)],
+    ["a failed run that has undone what it did", run({ ...failed, ...compensating })],
+    ["a child that somebody waits for", run({ parent_id: "'0'", parent_key: "'a'" })],
+    ["a child that nobody waits for", run({ parent_id: "'0'" })],
+    ["a wait that timed out", line({ kind: "'signal'", outcome: "'timed_out'" })],
+    ["an at-most-once attempt of which nobody knows", line({ outcome: "'unknown'", failure: "'{}'" })],
   ])("%s", async (_, statement) => {
     await tryOut([statement], "select 1");
   });
 });
 
+/** Tables whose checks the tests of their own files try. */
+const ELSEWHERE = ["pawl.outbox", "pawl.outbox_sends"];
+
 describe("the database refuses", () => {
   test.each<[string, string, string[]]>([
-    ["status_is_known", "a status that nobody knows", [run({ ...parked("paused"), wake_at: "null" })]],
+    ["status_is_known", "a status that nobody knows", [run({ ...parked("asleep"), wake_at: "null" })]],
     ["leased_iff_running", "a running run without a lease", [run({ status: "'running'", wake_at: "null" })]],
     ["leased_iff_running", "a lease on a ready run", [run({ lease_expires_at: "now()" })]],
-    ["due_iff_parked", "a waiting run that is never due", [run({ ...parked("waiting"), wake_at: "null" })]],
-    ["due_iff_parked", "a ready run that is never due", [run({ wake_at: "null" })]],
-    ["due_iff_parked", "a running run that is due", [run({ ...running, wake_at: "now()" })]],
-    ["due_iff_parked", "a completed run that is due", [run({ ...completed, wake_at: "now()" })]],
+    ["ready_is_due", "a ready run that is never due", [run({ wake_at: "null" })]],
+    ["due_only_when_parked", "a running run that is due", [run({ ...running, wake_at: "now()" })]],
+    ["due_only_when_parked", "a completed run that is due", [run({ ...completed, wake_at: "now()" })]],
+    ["due_only_when_parked", "a paused run that is due", [run({ ...paused, wake_at: "now()" })]],
+    ["paused_is_held", "a paused run that nobody holds", [run({ ...paused, paused_at: "null" })]],
+    ["phase_is_known", "a phase that nobody knows", [run({ phase: "'sideways'" })]],
+    ["verdict_iff_compensating", "a compensating run without a verdict", [run({ phase: "'compensating'" })]],
+    ["verdict_iff_compensating", "a verdict of a run that goes forward", [run({ verdict: "'{}'" })]],
+    ["awaited_has_a_parent", "a key of no parent", [run({ parent_key: "'a'" })]],
+    ["wait_kind_is_known", "a wait for what nobody knows", [wait({ kind: "'weather'" })]],
+    ["waits_pkey", "a second wait of a key", [wait(), wait({ kind: "'child'" })]],
+    ["delivery_kind_is_known", "a delivery that nobody knows", [delivery({ kind: "'weather'" })]],
+    [
+      "delivery_outcome_is_known",
+      "a delivery of an outcome that nobody knows",
+      [delivery({ outcome: "'lost'" })],
+    ],
+    [
+      "deliveries_once",
+      "a second delivery of an id",
+      [delivery({ dedupe_id: "'1'" }), delivery({ dedupe_id: "'1'" })],
+    ],
+    ["branch_is_due_or_leased", "a branch that nothing moves", [branch({ wake_at: "null" })]],
+    ["branch_is_due_or_leased", "a branch that is due and leased", [branch({ lease_expires_at: "now()" })]],
+    ["branches_pkey", "a second branch of a key", [branch(), branch()]],
+    ["mode_is_known", "a channel of a mode that nobody knows", [CHANNEL]],
     [
       "finished_iff_final",
       "a completed run that never finished",
@@ -136,12 +210,17 @@ describe("the database refuses", () => {
     ["journal_pkey", "a second entry in a place", [line(), line({ key: "'b'" })]],
     ["once_per_attempt", "a second entry of an attempt", [line(retrying), line({ seq: "2" })]],
     ["journal_completed_once", "a second completion of a key", [line(), line({ seq: "2", attempt: "2" })]],
-    ["kind_is_known", "a kind that nobody knows", [line({ kind: "'signal'" })]],
+    ["kind_is_known", "a kind that nobody knows", [line({ kind: "'weather'" })]],
     ["outcome_is_known", "an outcome that nobody knows", [line({ outcome: "'lost'", failure: "'{}'" })]],
     ["keyed_unless_revival", "a step without a key", [line({ key: "null" })]],
     ["keyed_unless_revival", "a revival with a key", [line({ ...revival, key: "'a'" })]],
-    ["failure_iff_not_completed", "a failed entry without a failure", [line({ outcome: "'failed'" })]],
-    ["failure_iff_not_completed", "a completed entry with a failure", [line({ failure: "'{}'" })]],
+    ["failure_iff_not_settled_well", "a failed entry without a failure", [line({ outcome: "'failed'" })]],
+    [
+      "failure_iff_not_settled_well",
+      "a wait that timed out with a failure",
+      [line({ outcome: "'timed_out'", failure: "'{}'" })],
+    ],
+    ["failure_iff_not_settled_well", "a completed entry with a failure", [line({ failure: "'{}'" })]],
     ["retry_iff_retrying", "a retry that is never due", [line({ ...retrying, retry_at: "null" })]],
     ["retry_iff_retrying", "a retry after a completion", [line({ retry_at: "now()" })]],
     [
@@ -156,23 +235,35 @@ describe("the database refuses", () => {
 
   test("every check and every unique index is tried above", async () => {
     const rows = await database.rows<{ conname: string }>(
-      "select conname from pg_constraint where connamespace = 'pawl'::regnamespace and contype in ('c', 'u') order by 1",
+      `select conname from pg_constraint where connamespace = 'pawl'::regnamespace and contype in ('c', 'u')
+       and conrelid <> all ($1::regclass[])`,
+      [ELSEWHERE],
     );
     expect(new Set(rows.map(({ conname }) => conname))).toEqual(
       new Set([
-        "due_iff_parked",
+        "awaited_has_a_parent",
+        "branch_is_due_or_leased",
+        "delivery_kind_is_known",
+        "delivery_outcome_is_known",
+        "due_only_when_parked",
         "failure_iff_dead_letter",
-        "failure_iff_not_completed",
+        "failure_iff_not_settled_well",
         "finished_iff_final",
         "keyed_unless_revival",
         "kind_is_known",
         "leased_iff_running",
+        "mode_is_known",
         "once_per_attempt",
         "only_dead_letters_are_discarded",
         "outcome_is_known",
         "output_only_when_completed",
+        "paused_is_held",
+        "phase_is_known",
+        "ready_is_due",
         "retry_iff_retrying",
         "status_is_known",
+        "verdict_iff_compensating",
+        "wait_kind_is_known",
       ]),
     );
   });
@@ -183,8 +274,10 @@ describe("stuck_runs", () => {
     (await tryOut<{ reason: string }>(statements, "select reason from pawl.stuck_runs")).map(
       ({ reason }) => reason,
     );
+  const forChild: Columns = { kind: "'child'", name: "'2'" };
+  const goesOn: Columns = { ...completed, id: "'2'", continued_to: "'3'" };
   const unguarded =
-    "alter table pawl.runs drop constraint leased_iff_running, drop constraint due_iff_parked";
+    "alter table pawl.runs drop constraint leased_iff_running, drop constraint due_only_when_parked, drop constraint ready_is_due";
 
   test.each<[string, string[], string]>([
     ["a run that nothing moves", [unguarded, run({ wake_at: "null" })], "no single reason to move"],
@@ -216,6 +309,61 @@ describe("stuck_runs", () => {
     expect(await reasons(...statements)).toEqual([reason]);
   });
 
+  test.each<[string, string[], string]>([
+    ["a run that waits for nothing", [run(waiting)], "waits for nothing"],
+    [
+      "a run that waits for another tenant's fact",
+      [run(waiting), wait({ tenant: "'u'" })],
+      "waits for nothing",
+    ],
+    [
+      "a run that is parked beside its signal",
+      [run(waiting), wait(), delivery()],
+      "parked beside the delivery for paid",
+    ],
+    [
+      "a run that sleeps beside its signal",
+      [run({ ...waiting, wake_at: "now() + interval '1 h'" }), wait(), delivery()],
+      "parked beside the delivery for paid",
+    ],
+    [
+      "a run that is parked beside its child's end",
+      [run(waiting), wait({ ...forChild, name: "'0'" }), delivery({ kind: "'child'", name: "'payment'" })],
+      "parked beside the delivery for payment",
+    ],
+    [
+      "a run whose child is over without a word",
+      [run(waiting), wait(forChild), run({ ...completed, id: "'2'" })],
+      "waits for the child 2, which is over",
+    ],
+    [
+      "a run whose child is gone without a word",
+      [run(waiting), wait(forChild)],
+      "waits for the child 2, which is over",
+    ],
+    [
+      "a run that waits past the time of its wait",
+      [run(waiting), wait({ due_at: "now() + interval '1 h'" })],
+      "waits past the time of payment",
+    ],
+    [
+      "a run that waits past its deadline",
+      [run({ ...waiting, deadline_at: "now()" }), wait()],
+      "sleeps past its deadline",
+    ],
+    ["the wait of no run", [wait()], "left the wait payment behind"],
+    ["the wait of a completed run", [run(completed), wait()], "left the wait payment behind"],
+    ["the wait of a cancelled run", [run(cancelled), wait()], "left the wait payment behind"],
+    ["the branch of no run", [branch()], "left the branch a behind"],
+    ["the branch of a completed run", [run(completed), branch()], "left the branch a behind"],
+    ["the branch of a cancelled run", [run(cancelled), branch(leased)], "left the branch a behind"],
+    ["the branch of a failed run", [run(failed), branch()], "left the branch a behind"],
+  ])("finds %s", async (_, statements, reason) => {
+    expect((await reasons(...statements)).filter((one) => !one.startsWith("left") || one === reason)).toEqual(
+      [reason],
+    );
+  });
+
   test.each<[string, string[]]>([
     ["a waiting run that is due with its timer", [run(parked("waiting")), timer]],
     ["a running run with a timer that is over", [run(running), timer]],
@@ -225,6 +373,19 @@ describe("stuck_runs", () => {
     [
       "a run that is spaced out after a lost turn",
       [run({ lost_turns: "1", wake_at: "now() + interval '1 m'" }), timer],
+    ],
+    ["a run that waits for a signal", [run(waiting), wait()]],
+    ["a run that waits for its branches", [run(waiting), branch(leased)]],
+    ["a run that is parked beside a signal for later", [run(waiting), wait(), delivery({ name: "'later'" })]],
+    ["a run that took its signal", [run(waiting), wait(), delivery({ consumed_by: "'before'" })]],
+    ["a run that is due beside its signal", [run(parked("waiting")), wait(), delivery()]],
+    ["a paused run beside its signal", [run(paused), wait(), delivery()]],
+    ["a run that waits for a child that goes on as another", [run(waiting), wait(forChild), run(goesOn)]],
+    ["failed runs with what they wait for", [run(failed), wait(), delivery()]],
+    ["dead runs with their branches", [run(dead), wait(), branch()]],
+    [
+      "a run that undoes what it did beside a signal",
+      [run({ ...compensating, wake_at: "now()" }), wait(), delivery()],
     ],
     ["runs that are over", [run(completed), run({ ...cancelled, id: "'2'" })]],
   ])("leaves alone %s", async (_, statements) => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ClaimedRun, RunRef } from "../../src/engine/run.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { diceOf } from "../support/random.ts";
 import { DELIVER } from "./support/bed.ts";
 import { decision, entry, HOUR, LEASE, newRun } from "./support/builders.ts";
 import { openSession, type Session } from "./support/sessions.ts";
@@ -24,15 +25,6 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Numbers that are the same in every run of the test. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed * 2_654_435_761 + 1;
-  return (sides) => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return Math.floor((state / 2_147_483_648) * sides);
-  };
-}
-
 test("16 sessions do everything to the same 50 runs, and none of them is ever in a deadlock", async () => {
   const asked = Array.from({ length: RUNS }, (_, i) =>
     newRun({ id: `run ${String(i).padStart(2, "0")}`, idempotencyKey: `key ${(i * 17) % RUNS}` }),
@@ -47,7 +39,7 @@ test("16 sessions do everything to the same 50 runs, and none of them is ever in
 
   const work = async (session: Session, seed: number) => {
     const store = createStore(session.db);
-    const roll = dice(seed + 1);
+    const roll = diceOf(seed + 1);
     const some = <T>(items: readonly T[], n: number) =>
       Array.from({ length: n }, () => items[roll(items.length)]).filter((item) => item !== undefined);
     const operations: Record<string, () => Promise<void>> = {
@@ -68,7 +60,7 @@ test("16 sessions do everything to the same 50 runs, and none of them is ever in
           const timers = status === "waiting" ? [{ key: `nap ${seq}`, due: { inMs: 0 } }] : [];
           return decision(run, { status, entries: [entry(seq)], timers });
         });
-        for (const { runId } of await store.commitTurns(decisions)) {
+        for (const { runId } of (await store.commitTurns(decisions)).turns) {
           const turns = decisions.filter((one) => one.runId === runId).sort((a, b) => a.turn - b.turn);
           committed.push([runId, turns.at(-1)?.entries[0]?.seq ?? 0]);
           count("committed");
@@ -76,7 +68,7 @@ test("16 sessions do everything to the same 50 runs, and none of them is ever in
       },
       cancel: async () => {
         const [run] = some(refs.slice(0, 5), 1);
-        if (run !== undefined && (await store.cancelRun(run)) === "cancelled") count("cancelled");
+        if (run !== undefined && (await store.cancelRun(run, false)).result === "moved") count("cancelled");
       },
       reclaim: async () => {
         await session.query(
@@ -89,7 +81,8 @@ test("16 sessions do everything to the same 50 runs, and none of them is ever in
         count("collected", (await store.collectDueRuns(20, 0, HOUR)).swept);
       },
       revive: async () => {
-        for (const run of some(refs, 6)) if ((await store.reviveRun(run)) === "revived") count("revived");
+        for (const run of some(refs, 6))
+          if ((await store.reviveRun(run)).result === "revived") count("revived");
       },
       renew: async () => {
         const [run] = some(held, 1);

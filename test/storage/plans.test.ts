@@ -1,10 +1,12 @@
 /** The hot statements find their rows through indexes, and claim no more than they were asked for. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encode } from "../../src/engine/codec.ts";
 import type { Db, Statement } from "../../src/storage/db.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
-import { decision, entry, HOUR, LEASE, MINUTE, newRun } from "./support/builders.ts";
+import { boom, decision, entry, HOUR, LEASE, MINUTE, newRun } from "./support/builders.ts";
+import { newBranch, newWait, signal } from "./support/family.ts";
 import { openSession, type Session } from "./support/sessions.ts";
 
 const RUNS = 20_000;
@@ -38,7 +40,7 @@ async function fill(): Promise<void> {
      ), sleeping as (
        insert into pawl.timers (tenant, run_id, key, begun_at, due_at, turn)
        select tenant, id, 'nap ' || n, now(), coalesce(wake_at, now()), 1 from filled, generate_series(1, 5) n
-       where status in ('waiting', 'dead')
+       where status in ('waiting', 'dead', 'ready', 'running')
      ), tagged as (
        insert into pawl.run_tags (tenant, tag, run_id) select tenant, tags[1], id from filled
      )
@@ -47,7 +49,30 @@ async function fill(): Promise<void> {
      from filled, generate_series(1, 3) seq`,
     [RUNS],
   );
-  await database.rows("vacuum analyze pawl.runs, pawl.run_tags, pawl.journal, pawl.timers");
+  // Every waiting run has branches, waits and deliveries; every tenth run has the one before it for its parent.
+  await database.rows(`
+    with parked as (select tenant, id, wake_at from pawl.runs where status = 'waiting'), forked as (
+      insert into pawl.branches (tenant, run_id, key, asked_at, attempt, spent, turn, lost_turns, wake_at, wake_up_sent_at,
+        lease_expires_at, begun_at)
+      select tenant, id, 'part ' || n, 3, 1, 0, 1, case when n = 2 then 1 else 0 end, case when n % 2 = 0 then wake_at end,
+        case when n % 2 = 0 then now() end, case when n % 2 = 1 then wake_at end, now()
+      from parked, generate_series(1, 20) n
+    ), waiting as (
+      insert into pawl.waits (tenant, run_id, key, kind, name, begun_at, turn)
+      select tenant, id, 'wait ' || n, 'signal', 'signal ' || n, now(), 3 from parked, generate_series(1, 10) n
+    )
+    insert into pawl.deliveries (tenant, run_id, kind, name, outcome, dedupe_id, arrived_at)
+    select tenant, id, 'signal', 'signal ' || n, 'completed', n, now()
+    from parked, generate_series(1, 20) n`);
+  await database.rows(
+    "update pawl.branches set wake_at = now() where key = 'part 4' and run_id < '00004000'",
+  );
+  await database.rows(
+    "update pawl.runs set parent_id = lpad((id::int - 1)::text, 8, '0'), parent_key = id where right(id, 1) = '5'",
+  );
+  await database.rows("update pawl.runs set deliveries = 20 where status in ('waiting', 'ready')");
+  await database.rows(`vacuum analyze pawl.runs, pawl.run_tags, pawl.journal, pawl.timers, pawl.branches, pawl.waits,
+    pawl.deliveries`);
 }
 
 interface Node {
@@ -67,7 +92,7 @@ async function plansOf(work: (db: Db) => Promise<unknown>, settings = ""): Promi
     await session.query("begin");
     await work({
       async execute(statements) {
-        said.push(...statements);
+        said.push(...statements.filter(({ text }) => text !== WAKE_SOME && !text.endsWith("limit 5")));
         const answers = [];
         for (const { text, params } of statements) answers.push(await session.query(text, params));
         return answers;
@@ -91,6 +116,10 @@ async function plansOf(work: (db: Db) => Promise<unknown>, settings = ""): Promi
 const id = (i: number) => String(i).padStart(8, "0");
 const run = (i: number) => ({ tenant: `tenant ${i % 3}`, runId: id(i) });
 const thirty = Array.from({ length: 30 }, (_, i) => run(i * 100 + 96));
+
+const parked = Array.from({ length: 30 }, (_, i) => run(i * 100 + 94));
+const branches = (key: string) => parked.map((ref) => ({ ...ref, key }));
+const WAKE_SOME = "update pawl.runs set wake_at = now() where status = 'waiting' and id < '00004000'";
 
 describe("with 20,000 runs no table is read as a whole", () => {
   const filter = { workflow: "workflow 1" };
@@ -119,7 +148,6 @@ describe("with 20,000 runs no table is read as a whole", () => {
       },
     ],
     ["renewLease", (db) => createStore(db).renewLease(run(97), 3, LEASE)],
-    ["cancelRun", (db) => createStore(db).cancelRun(run(96))],
     ["reviveRun", (db) => createStore(db).reviveRun(run(98))],
     ["discardRun", (db) => createStore(db).discardRun(run(98))],
     ["reclaimLeases", (db) => createStore(db).reclaimLeases(100, 5)],
@@ -127,6 +155,88 @@ describe("with 20,000 runs no table is read as a whole", () => {
   ])("%s", async (_, work) => expectIndexes(await plansOf(work)));
 
   test.each<[string, (db: Db) => Promise<unknown>]>([
+    [
+      "commitTurns with all that it can write",
+      async (db) => {
+        const store = createStore(db);
+        await db.execute([{ text: WAKE_SOME, params: [] }]);
+        const { claimed } = await store.claimRuns(parked, LEASE);
+        expect(claimed).toHaveLength(parked.length);
+        expect(claimed[0]).toMatchObject({
+          inbox: { length: 20 },
+          waits: { length: 10 },
+          branches: { length: 20 },
+        });
+        const written = claimed.map((one) =>
+          decision(one, {
+            status: "waiting",
+            wakeInMs: HOUR,
+            entries: [entry(9)],
+            waits: [newWait("signal", "new")],
+            endedWaits: ["wait 1"],
+            branches: [newBranch("new")],
+            endedBranches: ["part 1"],
+            consumed: one.inbox.map(({ id }) => ({ id, key: "new" })),
+            effects: [
+              { kind: "start", run: newRun({ parent: { runId: one.runId, key: "new" } }) },
+              { kind: "join", group: "all" },
+              { kind: "leave", group: "none" },
+              { kind: "hook", key: "hook", digest: one.runId, expiresInMs: HOUR },
+              { kind: "append", key: "log", value: encode(1, "x") },
+            ],
+          }),
+        );
+        await store.commitTurns(written);
+      },
+    ],
+    [
+      "commitTurns of ends that are told",
+      async (db) => {
+        const children = await db.execute([
+          {
+            text: "select tenant, id from pawl.runs where parent_id is not null and status = 'waiting' limit 5",
+            params: [],
+          },
+        ]);
+        await db.execute([{ text: WAKE_SOME, params: [] }]);
+        const refs = (children[0] ?? []).map(({ tenant, id }) => ({
+          tenant: String(tenant),
+          runId: String(id),
+        }));
+        const { claimed } = await createStore(db).claimRuns(refs, LEASE);
+        expect(claimed.length).toBeGreaterThan(0);
+        const ends = claimed.map((one) => decision(one, { status: "completed", parent: one.parent }));
+        const successor = newRun({ parent: ends[0]?.parent ?? null });
+        await createStore(db).commitTurns(ends.map((end, i) => (i === 0 ? { ...end, successor } : end)));
+      },
+    ],
+    ["claimBranches", (db) => createStore(db).claimBranches(branches("part 4"), LEASE)],
+    ["claimSuspectBranch", (db) => createStore(db).claimSuspectBranch({ ...run(94), key: "part 2" }, LEASE)],
+    [
+      "commitBranches",
+      (db) => {
+        const nothing = { branchTurn: 1, attempt: 1, output: null, tookMs: 0 };
+        const done = { ...nothing, outcome: "completed", failure: null, retryInMs: null } as const;
+        const again = { ...nothing, outcome: "retrying", failure: boom, retryInMs: 0 } as const;
+        return createStore(db).commitBranches([
+          ...branches("part 1").map((branch) => ({ ...branch, ...done })),
+          ...branches("part 3").map((branch) => ({ ...branch, ...again })),
+        ]);
+      },
+    ],
+    ["renewBranch", (db) => createStore(db).renewBranch({ ...run(94), key: "part 1" }, 1, LEASE)],
+    ["startBranch", (db) => createStore(db).startBranch({ ...run(94), key: "part 1" }, 1)],
+    ["reclaimBranches", (db) => createStore(db).reclaimBranches(100, 5)],
+    ["collectDueBranches", (db) => createStore(db).collectDueBranches(100, MINUTE, 2 * MINUTE)],
+    [
+      "deliverSignals",
+      (db) => createStore(db).deliverSignals("tenant 1", [signal(run(94), "signal 1", "9")]),
+    ],
+    ["deliverWord", (db) => createStore(db).deliverWord(run(94), "wait 1", { outcome: "again" })],
+    ["cancelRun", (db) => createStore(db).cancelRun(run(96), false)],
+    ["cancelRun with descendants", (db) => createStore(db).cancelRun(run(94), true)],
+    ["pauseRun", (db) => createStore(db).pauseRun(run(94))],
+    ["resumeRun", (db) => createStore(db).resumeRun(run(94))],
     ["a run", (db) => createReads(db).run(run(1))],
     ["a page of runs", (db) => createReads(db).runs("tenant 1", {}, 50, id(9_000))],
     ["a page by workflow", (db) => createReads(db).runs("tenant 1", filter, 50, id(9_000))],

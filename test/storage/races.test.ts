@@ -3,12 +3,23 @@
  * first row, the other one acts. Traps 1 and 2 of the architecture, I2, I4 and I11.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Effect } from "../../src/engine/effect.ts";
+import type { DueRun, Store } from "../../src/engine/ports.ts";
+import type { ClaimedRun } from "../../src/engine/run.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { useBed } from "./store-suite.ts";
 import { DELIVER, postgresStore } from "./support/bed.ts";
-import { DAY, decision, entry, HOUR, LEASE, newRun, only, ref } from "./support/builders.ts";
-import { holding, openSession, type Session, whileClockIsHeld, whileHeld } from "./support/sessions.ts";
+import { boom, DAY, decision, entry, HOUR, LEASE, newRun, only, ref } from "./support/builders.ts";
+import { claimBranch, forked, newBranch, newWait, outcome, parks, signal } from "./support/family.ts";
+import {
+  holding,
+  openSession,
+  type Session,
+  untilBlocked,
+  whileClockIsHeld,
+  whileHeld,
+} from "./support/sessions.ts";
 
 let database: TestDatabase;
 let session: Session;
@@ -97,15 +108,28 @@ describe("a claim that raced with a whole turn", () => {
   });
 });
 
-describe("nobody waits for a row that another session holds", () => {
-  const store = () => createStore(impatient.db);
-
-  test("a claim leaves the run and takes its neighbours", async () => {
-    const [held, free] = [await bed().start(), await bed().start()];
-    await holding(database, hold(held.runId), async () => {
-      expect((await store().claimRuns([held, free], LEASE)).claimed.map(ref)).toEqual([free]);
-    });
+describe("a claim waits for a delivery that holds its run", () => {
+  test("and brings what was delivered, which asked for no wake-up of its own", async () => {
+    const { start, store } = bed();
+    const run = await start();
+    const [told, batch] = await whileHeld<unknown>(database, hold(run.runId), [
+      () => aside().deliverSignals("default", [signal(run, "paid")]),
+      () => store.claimRuns([run], LEASE),
+    ]);
+    expect(told).toEqual({ sent: [{ runId: run.runId, result: "accepted" }], due: [] });
+    expect(batch).toMatchObject({ claimed: [{ deliveries: 1, inbox: [{ name: "paid" }] }] });
   });
+
+  test("and takes that run and its neighbours", async () => {
+    const { start, store } = bed();
+    const [held, free] = [await start(), await start()];
+    const [batch] = await whileHeld(database, hold(held.runId), [() => store.claimRuns([held, free], LEASE)]);
+    expect(batch?.claimed.map(({ runId }) => runId).sort()).toEqual([held.runId, free.runId].sort());
+  });
+});
+
+describe("nobody else waits for a row that another session holds", () => {
+  const store = () => createStore(impatient.db);
 
   test("the sweeps leave it for the next time", async () => {
     const { start, startAndClaim, moveClock } = bed();
@@ -131,10 +155,10 @@ describe("nobody waits for a row that another session holds", () => {
 
 describe("I4: a delivery that commits while the commit of the turn waits for it", () => {
   test.each(["waiting", "ready"] as const)("leaves the run ready and due now: %s", async (status) => {
-    const { startAndClaim, store, see, claim } = bed();
+    const { startAndClaim, see, claim } = bed();
     const run = await startAndClaim();
     const [committed] = await whileHeld(database, { text: DELIVER, params: [run.tenant, run.runId] }, [
-      () => store.commitTurns([decision(run, { status, wakeInMs: DAY, entries: [entry(1)] })]),
+      () => bed().commit([decision(run, { status, wakeInMs: DAY, entries: [entry(1)] })]),
     ]);
     expect(committed).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
     expect(await see(run)).toMatchObject({ status: "ready", stepsDone: 1 });
@@ -150,6 +174,113 @@ describe("I4: a delivery that commits while the commit of the turn waits for it"
     ]);
     expect(delivered).toEqual([]);
     expect(await claim(run)).toMatchObject({ deliveries: 1 });
+  });
+});
+
+describe("I4: whatever is delivered while a turn parks its run, in either order", () => {
+  type Deliver = (store: Store) => Promise<readonly DueRun[]>;
+  type Bring = (run: ClaimedRun) => Promise<Deliver>;
+  const bringers: readonly [string, Bring][] = [
+    [
+      "a signal",
+      async (run) => async (store) => (await store.deliverSignals("default", [signal(run, "paid")])).due,
+    ],
+    [
+      "a person's word",
+      async (run) => async (store) => (await store.deliverWord(run, "asked", { outcome: "again" })).due,
+    ],
+    [
+      "the outcome of a branch",
+      async (run) => {
+        const branch = await claimBranch(bed(), run, "apart");
+        return (store) => store.commitBranches([outcome(branch)]);
+      },
+    ],
+    [
+      "the death of a branch",
+      async (run) => {
+        await claimBranch(bed(), run, "apart");
+        await database.rows("update pawl.branches set lease_expires_at = now()");
+        return async (store) => (await store.reclaimBranches(10, 1)).due;
+      },
+    ],
+    [
+      "the end of a child",
+      async (run) => {
+        const [row] = await database.rows<{ id: string }>("select id from pawl.runs where parent_id = $1", [
+          run.runId,
+        ]);
+        const child = await bed().claim({ ...ref(run), runId: row?.id ?? "" });
+        return async (store) =>
+          (await store.commitTurns([decision(child, { status: "completed", parent: child.parent })])).due;
+      },
+    ],
+    [
+      "the cancel of a child",
+      async (run) => {
+        const [row] = await database.rows<{ id: string }>("select id from pawl.runs where parent_id = $1", [
+          run.runId,
+        ]);
+        return async (store) => (await store.cancelRun({ ...ref(run), runId: row?.id ?? "" }, false)).due;
+      },
+    ],
+  ];
+
+  /** A run in its second turn, which has a branch and a child and has asked a person. */
+  const busy = async () => {
+    const { startAndClaim, store, claim } = bed();
+    const run = await startAndClaim();
+    const child = newRun({ parent: { runId: run.runId, key: "child" } });
+    const waits = [
+      newWait("child", child.id, { key: "child" }),
+      newWait("person", "asked"),
+      newWait("signal", "paid"),
+    ];
+    const effects: Effect[] = [{ kind: "start", run: child }];
+    await store.commitTurns([decision(run, { waits, effects, branches: [newBranch("apart")] })]);
+    return claim(run);
+  };
+
+  test.each(bringers)("%s before the park leaves the run ready", async (name, bring) => {
+    const run = await busy();
+    const deliver = await bring(run);
+    const order = [() => deliver(aside()), async () => (await bed().store.commitTurns([parks(run)])).due];
+    // A sweep leaves what another session holds.
+    const [told, parked] = name.includes("death")
+      ? [await order[0]?.(), await order[1]?.()]
+      : await whileHeld(database, hold(run.runId), order);
+    expect([told, parked]).toEqual([[], [{ ...ref(run), wakeInMs: 0 }]]);
+    expect((await bed().claim(run)).inbox).toHaveLength(1);
+  });
+
+  test.each(bringers)("%s after the park wakes the run", async (name, bring) => {
+    const run = await busy();
+    const deliver = await bring(run);
+    const order = [async () => (await bed().store.commitTurns([parks(run)])).due, () => deliver(aside())];
+    const [parked, told] = name.includes("death")
+      ? [await order[0]?.(), await order[1]?.()]
+      : await whileHeld(database, hold(run.runId), order);
+    expect([parked, told]).toEqual([[], [{ ...ref(run), wakeInMs: 0 }]]);
+    expect((await bed().claim(run)).inbox).toHaveLength(1);
+  });
+
+  test("a signal that comes between the claim and the wait for it is found by the commit that begins the wait", async () => {
+    const run = await bed().startAndClaim();
+    await bed().store.commitTurns([decision(run)]);
+    await aside().deliverSignals("default", [signal(run, "paid")]);
+    const second = await bed().claim(run);
+    const { due } = await bed().store.commitTurns([parks(second, { waits: [newWait("signal", "paid")] })]);
+    expect(due).toEqual([{ ...ref(run), wakeInMs: 0 }]);
+  });
+
+  test("of two deliveries that wait for each other one asks for the wake-up", async () => {
+    const run = await busy();
+    await bed().store.commitTurns([parks(run)]);
+    const answers = await whileHeld(database, hold(run.runId), [
+      () => aside().deliverSignals("default", [signal(run, "paid")]),
+      () => bed().store.deliverSignals("default", [signal(run, "other")]),
+    ]);
+    expect(answers.flatMap(({ due }) => due)).toEqual([{ ...ref(run), wakeInMs: 0 }]);
   });
 });
 
@@ -172,7 +303,7 @@ describe("I2: a turn that moves on while its write waits for the row", () => {
     const full = { entries: [entry(1)], timers: [{ key: "nap", due: { inMs: HOUR } }] };
     const held = { text, params: [run.runId] };
     const answers = await whileHeld<unknown>(database, held, [
-      () => store.commitTurns([decision(run, full)]),
+      () => bed().commit([decision(run, full)]),
       () => store.renewLease(run, run.turn, DAY),
     ]);
     expect(answers).toEqual([[], false]);
@@ -218,9 +349,9 @@ describe("a cancel that waits for a commit", () => {
     } as const;
     const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
       () => store.commitTurns([decision(run, { ...sleeps, entries: [entry(1)] })]),
-      () => store.cancelRun(run),
+      () => store.cancelRun(run, false),
     ]);
-    expect(answer).toBe("cancelled");
+    expect(answer).toEqual({ result: "moved", due: [] });
     expect(await see(run)).toMatchObject({ status: "cancelled", turn: 2 });
     expect([await journaled(run), await timers(run)]).toEqual([["step 1"], []]);
   });
@@ -230,9 +361,9 @@ describe("a cancel that waits for a commit", () => {
     const run = await startAndClaim();
     const [, answer] = await whileHeld<unknown>(database, hold(run.runId), [
       () => store.commitTurns([decision(run, { status: "completed" })]),
-      () => store.cancelRun(run),
+      () => store.cancelRun(run, false),
     ]);
-    expect(answer).toBe("completed");
+    expect(answer).toEqual({ result: "completed", due: [] });
     expect(await see(run)).toMatchObject({ status: "completed", turn: 1 });
   });
 });
@@ -245,7 +376,7 @@ test("a revive that waits for another one finds the run ready and adds nothing",
     () => store.reviveRun(run),
     () => aside().reviveRun(run),
   ]);
-  expect(answers).toEqual(["revived", "ready"]);
+  expect(answers.map(({ result }) => result)).toEqual(["revived", "ready"]);
   expect(await journaled(run)).toEqual([null]);
 });
 
@@ -256,8 +387,27 @@ test("a revive counts the entries that were written while it waited", async () =
     () => aside().commitTurns([decision(run, { status: "failed", entries: [entry(1), entry(2)] })]),
     () => store.reviveRun(run),
   ]);
-  expect(answer).toBe("revived");
+  expect(answer).toMatchObject({ result: "revived" });
   expect((await reads.journal(run, 10, 0))?.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+test("whoever is ended to resolve a deadlock tries again, and both come through", async () => {
+  const { start, store } = bed();
+  const [a, b] = [await start({ id: "a" }), await start({ id: "b" })];
+  const patient = await openSession(database.url, "set deadlock_timeout = '1min'");
+  await patient.query("begin");
+  await patient.query(hold(b.runId).text, hold(b.runId).params);
+  const signals = store.deliverSignals("default", [signal(a, "again"), signal(b, "again")]);
+  await untilBlocked(database, 1);
+  // It waits for what the signals hold, which wait for what it holds.
+  await patient.query(hold(a.runId).text, hold(a.runId).params);
+  await patient.query("commit");
+  expect(await signals).toMatchObject({ sent: [{ result: "accepted" }, { result: "accepted" }] });
+  const [server] = await database.rows<{ deadlocks: number }>(
+    "select deadlocks::int from pg_stat_database where datname = current_database()",
+  );
+  expect(server?.deadlocks).toBe(1);
+  await patient.end();
 });
 
 describe("I11: a statement locks its runs in ascending order", () => {
@@ -283,8 +433,19 @@ describe("I11: a statement locks its runs in ascending order", () => {
       [() => createStore(forced.db).commitTurns(decisions)],
       async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
     );
-    expect(committed).toHaveLength(4);
+    expect(committed?.turns).toHaveLength(4);
     await forced.end();
+  });
+
+  test("an attempt of a branch that failed waits for its run before it takes the branch", async () => {
+    const run = await forked(bed(), ["a"]);
+    const failed = outcome(await claimBranch(bed(), run, "a"), {
+      outcome: "retrying",
+      failure: boom,
+      retryInMs: 0,
+    });
+    const [due] = await whileHeld(database, hold(run.runId), [() => bed().store.commitBranches([failed])]);
+    expect(due).toMatchObject([{ branch: "a", wakeInMs: 0 }]);
   });
 
   test("a start that waits for its first key holds no other", async () => {

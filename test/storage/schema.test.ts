@@ -28,7 +28,7 @@ const tables = exported.filter((value): value is PgTable => value instanceof PgT
 test("both know the same tables, columns, types, nullability and defaults", async () => {
   const migrated = await database.rows<Column>(`
     select c.table_name, c.column_name, format_type(a.atttypid, a.atttypmod) as type,
-      c.is_nullable = 'YES' as nullable, c.column_default is not null as has_default
+      c.is_nullable = 'YES' as nullable, c.column_default is not null or c.is_identity = 'YES' as has_default
     from information_schema.columns c
     join information_schema.tables t using (table_schema, table_name)
     join pg_attribute a on a.attrelid = format('%I.%I', c.table_schema, c.table_name)::regclass

@@ -1,28 +1,55 @@
 /** What every store promises, verb by verb. `make` gives the store; an afterEach looks for stuck runs. */
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
+import { appendStepsSuite } from "./suite/append-steps.ts";
 import { cancelRunSuite } from "./suite/cancel-run.ts";
+import { channelsSuite } from "./suite/channels.ts";
+import { claimBranchesSuite } from "./suite/claim-branches.ts";
 import { claimRunsSuite } from "./suite/claim-runs.ts";
 import { collectDueRunsSuite } from "./suite/collect-due-runs.ts";
+import { commitBranchesSuite } from "./suite/commit-branches.ts";
+import { commitPartsSuite } from "./suite/commit-parts.ts";
 import { commitTurnsSuite } from "./suite/commit-turns.ts";
+import { deliverSignalsSuite } from "./suite/deliver-signals.ts";
+import { deliverWordSuite } from "./suite/deliver-word.ts";
 import { discardRunSuite } from "./suite/discard-run.ts";
+import { forkRunSuite, startOrSignalSuite } from "./suite/fork-run.ts";
+import { groupsSuite } from "./suite/groups.ts";
+import { holdBranchSuite } from "./suite/hold-branch.ts";
+import { hooksSuite } from "./suite/hooks.ts";
 import { readsSuite } from "./suite/reads.ts";
+import { reclaimBranchesSuite } from "./suite/reclaim-branches.ts";
 import { reclaimLeasesSuite } from "./suite/reclaim-leases.ts";
 import { renewLeaseSuite } from "./suite/renew-lease.ts";
 import { reviveRunSuite } from "./suite/revive-run.ts";
 import { startRunsSuite } from "./suite/start-runs.ts";
+import { treesSuite } from "./suite/trees.ts";
 import { type Bed, type StoreUnderTest, toBed } from "./support/bed.ts";
 
 export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   const bed = useBed(make);
   describe("startRuns", () => startRunsSuite(bed));
+  describe("startRuns with signals", () => startOrSignalSuite(bed));
+  describe("forkRun", () => forkRunSuite(bed));
   describe("claimRuns and claimSuspect", () => claimRunsSuite(bed));
   describe("commitTurns", () => commitTurnsSuite(bed));
+  describe("commitTurns, in its parts", () => commitPartsSuite(bed));
   describe("renewLease", () => renewLeaseSuite(bed));
   describe("cancelRun", () => cancelRunSuite(bed));
+  describe("cancelRun, pauseRun and resumeRun of a tree", () => treesSuite(bed));
+  describe("deliverSignals", () => deliverSignalsSuite(bed));
+  describe("appendSteps and mutations", () => appendStepsSuite(bed));
+  describe("deliverWord", () => deliverWordSuite(bed));
   describe("reviveRun", () => reviveRunSuite(bed));
   describe("discardRun", () => discardRunSuite(bed));
   describe("reclaimLeases", () => reclaimLeasesSuite(bed));
   describe("collectDueRuns", () => collectDueRunsSuite(bed));
+  describe("channels", () => channelsSuite(bed));
+  describe("groups", () => groupsSuite(bed));
+  describe("hooks", () => hooksSuite(bed));
+  describe("claimBranches and claimSuspectBranch", () => claimBranchesSuite(bed));
+  describe("commitBranches", () => commitBranchesSuite(bed));
+  describe("renewBranch and startBranch", () => holdBranchSuite(bed));
+  describe("reclaimBranches and collectDueBranches", () => reclaimBranchesSuite(bed));
   describe("reads", () => readsSuite(bed));
 }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decode, encode, type Json } from "../../src/engine/codec.ts";
 import { decideDead } from "../../src/engine/decide.ts";
-import { toFailure } from "../../src/engine/errors.ts";
+import { toFailure } from "../../src/engine/failure.ts";
 import type { Entry } from "../../src/engine/journal.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { type Bed, postgresStore, toBed } from "./support/bed.ts";
@@ -272,16 +272,14 @@ describe("a failure is always stored, whatever its text", () => {
         const run = await bed.startAndClaim();
         const failure = toFailure(one);
         const entries = [failedEntry(1, { failure })];
-        expect(
-          await bed.store.commitTurns([decision(run, { status: "failed", failure, entries })]),
-        ).toHaveLength(1);
+        expect(await bed.commit([decision(run, { status: "failed", failure, entries })])).toHaveLength(1);
         const seen = await bed.see(run);
         expect(seen.failure).toEqual(failure);
         expect((await bed.reads.journal(run, 1, 0))?.[0]?.failure).toEqual(failure);
-        expect(await bed.store.reviveRun(run)).toBe("revived");
+        expect(await bed.store.reviveRun(run)).toMatchObject({ result: "revived" });
         const again = await bed.claim(run);
         const dead = decideDead(again, one instanceof Error ? one : new Error(message));
-        expect(await bed.store.commitTurns([dead])).toHaveLength(1);
+        expect(await bed.commit([dead])).toHaveLength(1);
       }
     },
   );
@@ -311,7 +309,7 @@ describe("a failure is always stored, whatever its text", () => {
           const decisions = runs.map((run, i) =>
             decision(run, { status: "failed", failure: failures[i] ?? boom }),
           );
-          expect(await bed.store.commitTurns(decisions)).toHaveLength(runs.length);
+          expect(await bed.commit(decisions)).toHaveLength(runs.length);
           for (const [i, run] of runs.entries()) expect((await bed.see(run)).failure).toEqual(failures[i]);
         },
       ),

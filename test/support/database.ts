@@ -1,6 +1,7 @@
 import pg from "pg";
 import { inject } from "vitest";
-import type { Reads, Store } from "../../src/engine/ports.ts";
+import type { Store } from "../../src/engine/ports.ts";
+import type { Reads } from "../../src/engine/reads.ts";
 import { connect, type Db } from "../../src/storage/db.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";

@@ -4,7 +4,7 @@
  * worker is told.
  */
 import { Agent, createServer, type IncomingMessage, request as post, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 
 export type Verb =
   | "start"
@@ -19,6 +19,24 @@ export type Verb =
   | "reclaim"
   | "collect"
   | "tick"
+  | "claim branches"
+  | "commit branches"
+  | "renew branch"
+  | "start branch"
+  | "reclaim branches"
+  | "collect branches"
+  | "match"
+  | "publish"
+  | "subscribe"
+  | "signal"
+  | "word"
+  | "pause"
+  | "resume"
+  | "fork"
+  | "events"
+  | "hook"
+  | "clean up"
+  | "mutation"
   | "read";
 
 /** One request of the worker's. */
@@ -61,17 +79,35 @@ export interface FaultyGateway {
 
 /** A statement is told by words that no other has. */
 const MARKS: readonly (readonly [Verb, RegExp])[] = [
+  ["commit", /\bcommitted as \( update pawl\.runs/],
+  ["fork", /forked_from, deployment, steps_done\)/],
   ["start", /insert into pawl\.runs/],
   ["revive", /'revival', 'revived'/],
-  ["commit", /\bcommitted as \(/],
+  ["cancel", /set status = 'cancelled'|'\{"status": "cancelled"/],
+  ["claim branches", /update pawl\.branches b set turn = b\.turn \+ 1/],
+  ["commit branches", /\btaken as \( delete from pawl\.branches|jsonb_build_object\('attempt'/],
+  ["renew branch", /update pawl\.branches set lease_expires_at/],
+  ["start branch", /update pawl\.branches set started/],
+  ["reclaim branches", /lost_turns = b\.lost_turns \+ 1/],
+  ["collect branches", /update pawl\.branches b set wake_up_sent_at = at\.now/],
+  ["mutation", /insert into pawl\.mutations/],
+  ["match", /'message'/],
+  ["publish", /insert into pawl\.messages/],
+  ["subscribe", /insert into pawl\.subscriptions|delete from pawl\.subscriptions where/],
+  ["hook", /update pawl\.hooks/],
+  ["clean up", /delete from pawl\.messages m using old/],
+  ["signal", /, 'signal', /],
+  ["word", /, 'person', /],
+  ["pause", /set paused_at = pawl\.clock\(\)/],
+  ["resume", /set paused_at = null, status/],
   ["claim", /r\.lost_turns = 0 order by/],
   ["claim suspect", /r\.lost_turns > 0 order by/],
   ["renew", /update pawl\.runs set lease_expires_at/],
-  ["cancel", /set status = 'cancelled'/],
   ["discard", /update pawl\.runs set discarded_at/],
   ["reclaim", /lost_turns = r\.lost_turns \+ 1/],
   ["collect", /set wake_up_sent_at = at\.now/],
   ["tick", /insert into pawl\.ticks/],
+  ["events", /\bpawl\.outbox/],
   ["read back", /^select .*"turn" int\) join pawl\.runs/],
 ];
 
@@ -128,6 +164,21 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
   const server = createServer((request, response) => {
     const passing = pass(request, response).finally(() => underWay.delete(passing));
     underWay.add(passing);
+  });
+  // Transactions of workflows go through unread.
+  server.on("upgrade", (request, socket, head) => {
+    const [host, port] = upstream.split(":");
+    const onward = connect(Number(port), host);
+    onward.write(`GET ${request.url} HTTP/1.1\r\n`);
+    for (let i = 0; i < request.rawHeaders.length; i += 2)
+      onward.write(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}\r\n`);
+    onward.write("\r\n");
+    onward.write(head);
+    onward.pipe(socket).pipe(onward);
+    for (const end of [onward, socket]) {
+      end.on("error", () => {});
+      end.on("close", () => [onward, socket].map((each) => each.destroy()));
+    }
   });
   // A kept connection that closes while the worker sends on it would look like a fault nobody injected.
   server.keepAliveTimeout = 0;

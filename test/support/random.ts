@@ -8,3 +8,9 @@ export function seeded(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Whole numbers below `sides`, the same for the same seed. */
+export function diceOf(seed: number): (sides: number) => number {
+  const random = seeded(seed);
+  return (sides) => Math.floor(random() * sides);
+}

@@ -1,6 +1,6 @@
 /** The worker in a real workerd, with a queue whose broker the test owns. */
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { bundleWorker } from "../../scripts/support/bundle.ts";
 import { type Broker, type QueueResult, startBroker } from "./broker.ts";
 import { childrenOf } from "./processes.ts";
 
@@ -48,7 +48,7 @@ export interface WorkerOptions {
 const pids = new Set<number>();
 
 export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
-  const script = await bundle(options.entry);
+  const script = await bundleWorker(options.entry);
   let mf: Miniflare;
   let pid = 0;
   let kills = 0;
@@ -62,7 +62,11 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       name: "pawl",
       modules: [{ type: "ESModule", path: "worker.mjs", contents: script }],
       compatibilityDate: "2026-10-23",
-      compatibilityFlags: ["nodejs_compat", "queue_consumer_no_wait_for_wait_until"],
+      compatibilityFlags: [
+        "nodejs_compat",
+        "queue_consumer_no_wait_for_wait_until",
+        "no_handle_cross_request_promise_resolution",
+      ],
       unsafeTriggerHandlers: true,
       bindings: {
         DATABASE_URL: options.databaseUrl,
@@ -144,17 +148,4 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       pids.delete(pid);
     },
   };
-}
-
-async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "import"],
-    external: ["cloudflare:*", "node:*"],
-  });
-  return outputFiles[0]?.text ?? "";
 }

@@ -1,6 +1,6 @@
 /** A worker, its database behind a faulty gateway, its queue and the outside world, for the tests of one file. */
 import { expect } from "vitest";
-import type { Failure } from "../../src/engine/errors.ts";
+import type { Failure } from "../../src/engine/failure.ts";
 import type { RunStatus } from "../../src/engine/run.ts";
 import type { Broker } from "./broker.ts";
 import { createDatabase, type TestDatabase } from "./database.ts";
@@ -72,13 +72,14 @@ const BACKOFF_AND_GRACE_MS = 90_000;
 export async function createWorld(
   vars: Readonly<Record<string, string>> = {},
   given?: TestDatabase,
+  entry = ENTRY,
 ): Promise<World> {
   const database = given ?? (await createDatabase());
   const gateway = await startFaultyGateway(database.gateway);
   const ledger = await startLedger();
   const settings = { PAWL_LEASE_MS: String(LEASE_MS), LEDGER_URL: ledger.url, ...vars };
   const worker = await startWorker({
-    entry: ENTRY,
+    entry,
     databaseUrl: database.url,
     gateway: gateway.host,
     vars: settings,
@@ -156,7 +157,7 @@ export async function createWorld(
     },
     async secondWorker(more = {}) {
       const other = await startWorker({
-        entry: ENTRY,
+        entry,
         databaseUrl: database.url,
         gateway: database.gateway,
         vars: { ...settings, ...more },
@@ -173,7 +174,9 @@ export async function createWorld(
       broker.resume();
       await gateway.reset();
       ledger.reset();
-      await database.rows("truncate pawl.runs, pawl.run_tags, pawl.journal, pawl.timers");
+      await database.rows(
+        "truncate pawl.runs, pawl.run_tags, pawl.journal, pawl.timers, pawl.waits, pawl.deliveries, pawl.branches, pawl.channels, pawl.subscriptions, pawl.messages, pawl.run_groups, pawl.hooks, pawl.run_state, pawl.mutations, pawl.outbox, pawl.outbox_sends",
+      );
       expect(stuck).toEqual([]);
     },
     async stop() {

@@ -1,91 +1,71 @@
-/**
- * The planner for workflows that are functions: runs the function again, hands it what the journal knows,
- * and sees what it asks for next.
- *
- * I6: recorded outcomes are handed over in journal order, one at a time, letting the function run until it
- *     asks for more. Handing them over together would let two branches that use the same step name swap
- *     their results.
- * I7: a function that disagrees with its journal makes the plan `stuck`, with both sides named. It is never
- *     given another step's result.
- * I8: suspending is reached, never thrown: a promise that has no outcome yet simply does not settle, so no
- *     `catch` or `finally` of the user's can swallow it.
- */
-import { decode } from "../codec.ts";
-import { durationMs } from "../duration.ts";
-import type { Edge, Plan, SleepEdge, StepEdge, When } from "../edge.ts";
-import { InvalidStep, JournalMismatch, StepFailed, WorkflowStalled } from "../errors.ts";
-import {
-  type Attempts,
-  type EntryKind,
-  type Reading,
-  readJournal,
-  type Settled,
-  type Timer,
-} from "../journal.ts";
+import type { Edge, Plan, StepEdge, When } from "../edge.ts";
+import { InvalidStep, type JournalMismatch, WorkflowStalled } from "../errors.ts";
+import { type Attempts, type Reading, readJournal, type Settled } from "../journal.ts";
+import type { Addresses } from "../platform.ts";
 import type { ClaimedRun } from "../run.ts";
-import type { AnyWorkflow, StepBody, StepOptions, Steps, Workflow } from "../workflow.ts";
-
-/** How the engine waits for the user's code without a clock of its own. */
-export interface Rest {
-  /** Resolves once every microtask that can run has run. */
-  settled(): Promise<void>;
-  /** Like `settled`, but also gives real time to whatever the code wrongly awaits outside a step. */
-  grace(): Promise<void>;
-}
+import type { AnyWorkflow, Workflow } from "../workflow.ts";
+import { type Ask, type Compensator, entryKindOf, type MapAsk } from "./ask.ts";
+import { checkName } from "./checks.ts";
+import { edgesOf, itemEdge, type Standing, stepEdge } from "./edges.ts";
+import { runFacts } from "./facts.ts";
+import { itemOf } from "./map.ts";
+import { errorOf, outputOf } from "./outcome.ts";
+import { Recorded } from "./recorded.ts";
+import type { Rest } from "./rest.ts";
+import { stepsOf } from "./steps.ts";
 
 /** What the function asked for and has not been given. */
 interface Pending {
   readonly ask: Ask;
+  /** The journal's last entry that the function had been handed. */
+  readonly askedAt: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
-type Ask =
-  | {
-      readonly kind: "step";
-      readonly key: string;
-      readonly name: string;
-      readonly body: StepBody;
-      readonly options: StepOptions;
-    }
-  | { readonly kind: "sleep"; readonly key: string; readonly due: When };
+/** A step that is done and says how it is undone. */
+export interface Undoable {
+  readonly key: string;
+  readonly compensate: Compensator;
+  readonly output: unknown;
+}
 
-type Ending =
-  | { readonly state: "finished"; readonly output: unknown }
-  | { readonly state: "threw"; readonly thrown: unknown };
+type Ending = Extract<Plan, { readonly state: "finished" | "continued" | "threw" }>;
 
 /** How often code that waits for nothing is given grace before it counts as stalled. */
 const GRACES = 50;
-const STEP_NAME_LIMIT = 200;
 
 export class Replay {
+  /** What the function has done that can be undone, in the order in which it was done. */
+  readonly undoable: Undoable[] = [];
+  reading: Reading;
   private readonly workflow: AnyWorkflow;
-  private readonly run: ClaimedRun;
+  private run: ClaimedRun;
   private readonly rest: Rest;
-  private readonly reading: Reading;
-  private readonly timers: ReadonlyMap<string, Timer>;
-  private readonly recorded: ReadonlyMap<string, EntryKind>;
+  private readonly addresses: Addresses;
+  private standing: Standing;
+  private readonly recorded: Recorded;
   private readonly pending = new Map<string, Pending>();
+  private readonly maps = new Map<string, MapAsk>();
   private readonly reached = new Set<string>();
   private readonly uses = new Map<string, number>();
   private ending: Ending | undefined;
-  private mismatch: JournalMismatch | undefined;
+  private mismatch: JournalMismatch | null = null;
   private performing: string | undefined;
+  private handed = 0;
+  /** True when the function was handed something since it last came to rest. */
+  private stirred = true;
   /** Set by `retrying`: attempts of this very turn, which the journal that was read does not hold. */
-  private readonly retries = new Map<string, Attempts & { readonly due: When }>();
+  private readonly retries = new Map<string, Attempts & { readonly due: When | null }>();
 
-  constructor(workflow: AnyWorkflow, run: ClaimedRun, rest: Rest) {
+  constructor(workflow: AnyWorkflow, run: ClaimedRun, rest: Rest, addresses: Addresses) {
     this.workflow = workflow;
     this.run = run;
     this.rest = rest;
+    this.addresses = addresses;
     this.reading = readJournal(run.journal);
-    this.timers = new Map(run.timers.map((timer) => [timer.key, timer]));
-    const kinds: [string, EntryKind][] = [
-      ...this.reading.settled.map((entry): [string, EntryKind] => [entry.key, entry.kind]),
-      ...[...this.reading.attempts].map(([key, attempts]): [string, EntryKind] => [key, attempts.kind]),
-      ...run.timers.map((timer): [string, EntryKind] => [timer.key, "sleep"]),
-    ];
-    this.recorded = new Map(kinds);
+    this.standing = this.standingOf(run);
+    this.recorded = new Recorded(run, this.reading);
   }
 
   /** Runs the function up to where the journal ends. */
@@ -96,20 +76,58 @@ export class Replay {
       this.handOver(entry);
     }
     await this.comeToRest();
-    return this.plan(this.reading.settled.filter((entry) => !this.reached.has(entry.key)));
+    return this.plan();
+  }
+
+  /** Goes on in the turn that follows on the last one of this very function, which still rests where that one left it. */
+  resume(run: ClaimedRun): Plan {
+    this.run = run;
+    this.standing = this.standingOf(run);
+    return this.plan();
+  }
+
+  /** Lets go of what only a replay needs, while the function rests until `resume`. */
+  shed(): void {
+    this.run = { ...this.run, journal: [] };
+    this.reading = { ...this.reading, settled: [] };
   }
 
   /** Hands over an outcome of this very turn, and looks ahead. */
   async deliver(entry: Settled): Promise<Plan> {
     this.handOver(entry);
     await this.comeToRest();
-    return this.plan([]);
+    return this.plan();
   }
 
-  /** Notes that an attempt made in this turn failed and will be followed by another. */
-  retrying(key: string, attempts: Attempts, due: When): Plan {
+  /** Notes that an attempt made in this turn failed and will be followed by another, or by a person's word. */
+  retrying(key: string, attempts: Attempts, due: When | null): Plan {
     this.retries.set(key, { ...attempts, due });
-    return { state: "resting", edges: this.edges() };
+    return this.plan();
+  }
+
+  /** What the function waits for, also when it has ended already. */
+  openEdges(): Edge[] {
+    return [...this.pending.values()].flatMap(({ ask, askedAt }) => edgesOf(ask, askedAt, this.standing));
+  }
+
+  /**
+   * The step of this key that has no outcome yet; undefined where the function asked for none. It may be an item that
+   * its map has not come to at this point of the journal, or one of a map that has failed by another.
+   */
+  openStep(key: string): StepEdge | undefined {
+    const pending = this.pending.get(key);
+    if (pending?.ask.kind === "step") return stepEdge(pending.ask, pending.askedAt, this.standing);
+    const item = itemOf(key);
+    const map = item === null ? undefined : this.maps.get(item.map);
+    if (item === null || map === undefined || !map.progress.isOpen(item.index)) return undefined;
+    const askedAt = this.pending.get(map.key)?.askedAt ?? this.handed;
+    return itemEdge(map, item.index, askedAt, this.standing);
+  }
+
+  /** True for a step that says how it is undone. */
+  canUndo(key: string): boolean {
+    const ask = this.pending.get(key)?.ask ?? this.maps.get(itemOf(key)?.map ?? "");
+    return (ask?.kind === "step" || ask?.kind === "map") && ask.compensate !== undefined;
   }
 
   /** Runs a step body; meanwhile the workflow rests, so a step call can only come from inside that body. */
@@ -123,12 +141,23 @@ export class Replay {
   }
 
   private call(input: unknown): void {
-    const { tenant, runId, workflow, version, tags, startedAt } = this.run;
-    const facts = { id: runId, workflow, version, tenant, tags, startedAt: new Date(startedAt) };
+    const context = {
+      input,
+      step: stepsOf(
+        this.run,
+        (name, make) => this.ask(name, make),
+        this.addresses,
+        (next) => {
+          this.ending ??= { state: "continued", input: next };
+        },
+        (key) => void this.pending.delete(key),
+      ),
+      run: runFacts(this.run, this.reading, (name, make) => this.ask(name, make)),
+    };
     const { run } = this.workflow as Workflow;
     // `then` first: a function that throws before its first await must not throw here.
     Promise.resolve()
-      .then(() => run({ input, step: this.steps(), run: facts }))
+      .then(() => run(context))
       .then(
         (output) => {
           this.ending ??= { state: "finished", output };
@@ -143,99 +172,101 @@ export class Replay {
    * Lets the function run until it waits for `key`. False when it never does.
    *
    * It comes to rest before every outcome, as it did when the outcome was new: even with nothing else
-   * pending, a fork that awaits no step may still be under way, and what it does next may matter.
+   * pending, a fork that awaits no step may still be under way, and what it does next may matter. Of a map
+   * the function sees nothing until its last item.
    */
   private async awaits(key: string): Promise<boolean> {
-    await this.comeToRest();
-    return this.mismatch === undefined && (this.pending.has(key) || this.reached.has(key));
+    if (this.stirred || !this.isInsideMap(key)) await this.comeToRest();
+    return this.mismatch === null && this.isReached(key);
   }
 
   private handOver(entry: Settled): void {
+    this.handed = entry.seq;
+    const item = itemOf(entry.key);
+    const map = item === null ? undefined : this.maps.get(item.map);
+    if (item !== null && map !== undefined) {
+      this.handOverItem(map, item.index, entry);
+      return;
+    }
     const pending = this.pending.get(entry.key);
+    if (pending === undefined) return;
     this.pending.delete(entry.key);
-    if (entry.outcome === "completed")
-      pending?.resolve(entry.output === null ? undefined : decode(entry.output));
-    else if (entry.failure !== null) pending?.reject(new StepFailed(entry.key, entry.attempt, entry.failure));
+    this.stirred = true;
+    const { ask } = pending;
+    if (entry.outcome === "timed_out") pending.resolve((ask.kind === "wait" ? ask.lapsed : null) ?? null);
+    else if (entry.outcome === "completed") {
+      const output = outputOf(entry);
+      if (ask.kind === "step") this.noteUndoable(entry.key, ask.compensate, output);
+      pending.resolve(ask.kind === "instant" && ask.restore ? ask.restore(entry) : output);
+    } else pending.reject(errorOf(entry));
+  }
+
+  private handOverItem(map: MapAsk, index: number, entry: Settled): void {
+    const { progress } = map;
+    if (entry.outcome === "completed") {
+      const value = outputOf(entry);
+      this.noteUndoable(entry.key, map.compensate, value);
+      progress.settle(index, { status: "fulfilled", value });
+    } else progress.settle(index, { status: "rejected", reason: errorOf(entry) });
+    const pending = this.pending.get(map.key);
+    if (pending === undefined || !(progress.isBroken || progress.isOver)) return;
+    this.stirred = true;
+    if (progress.isBroken) pending.reject(errorOf(entry));
+    else pending.resolve(progress.output);
+    this.pending.delete(map.key);
+  }
+
+  private noteUndoable(key: string, compensate: Compensator | undefined, output: unknown): void {
+    if (compensate !== undefined) this.undoable.push({ key, compensate, output });
   }
 
   /** With nothing pending, the code can only be awaiting something that is not a step: give that some time. */
   private async comeToRest(): Promise<void> {
+    this.stirred = false;
     await this.rest.settled();
     for (let i = 0; i < GRACES && this.isStalled(); i++) await this.rest.grace();
   }
 
-  private plan(unreached: readonly Settled[]): Plan {
-    if (this.mismatch !== undefined) return { state: "stuck", error: this.mismatch };
-    const lost = unreached.find((entry) => !this.reached.has(entry.key))?.key ?? this.unreachedKey();
-    if (lost !== undefined) {
-      const kind = this.recorded.get(lost) ?? "step";
-      return { state: "stuck", error: JournalMismatch.notReached(lost, kind, [...this.pending.keys()]) };
-    }
+  private plan(): Plan {
+    const error = this.mismatch ?? this.recorded.missing(this.isReached, () => [...this.pending.keys()]);
+    if (error !== null) return { state: "stuck", error };
     if (this.ending !== undefined) return this.ending;
     if (this.pending.size === 0) return { state: "stuck", error: new WorkflowStalled(this.workflow.name) };
-    return { state: "resting", edges: this.edges() };
+    return { state: "resting", edges: this.openEdges() };
+  }
+
+  private standingOf(run: ClaimedRun): Standing {
+    return {
+      timers: new Map(run.timers.map((timer) => [timer.key, timer])),
+      waits: new Map(run.waits.map((wait) => [wait.key, wait])),
+      attemptsOf: (key) => {
+        const before = this.retries.get(key) ?? this.reading.attempts.get(key);
+        if (before === undefined) return undefined;
+        return { due: before.retryAt === null ? null : { at: before.retryAt }, ...before };
+      },
+    };
   }
 
   private isStalled(): boolean {
-    return this.ending === undefined && this.mismatch === undefined && this.pending.size === 0;
+    return this.ending === undefined && this.mismatch === null && this.pending.size === 0;
   }
 
-  private unreachedKey(): string | undefined {
-    return [...this.recorded.keys()].find((key) => !this.reached.has(key));
+  private readonly isReached = (key: string): boolean => {
+    if (this.reached.has(key)) return true;
+    const item = itemOf(key);
+    const map = item === null ? undefined : this.maps.get(item.map);
+    return item !== null && map !== undefined && item.index < map.progress.size;
+  };
+
+  private isInsideMap(key: string): boolean {
+    const item = itemOf(key);
+    const progress = item === null ? undefined : this.maps.get(item.map)?.progress;
+    return progress !== undefined && !progress.isOver && !progress.isBroken;
   }
 
-  private edges(): Edge[] {
-    return [...this.pending.values()].map(({ ask }) =>
-      ask.kind === "step" ? this.stepEdge(ask) : this.sleepEdge(ask),
-    );
-  }
-
-  private stepEdge(ask: Ask & { kind: "step" }): StepEdge {
-    const retry = this.retries.get(ask.key);
-    const before = retry ?? this.reading.attempts.get(ask.key);
-    const due = retry?.due ?? (before?.retryAt == null ? null : { at: before.retryAt });
-    return { ...ask, attempt: (before?.last ?? 0) + 1, spent: before?.spent ?? 0, due };
-  }
-
-  private sleepEdge(ask: Ask & { kind: "sleep" }): SleepEdge {
-    const timer = this.timers.get(ask.key);
-    return {
-      kind: "sleep",
-      key: ask.key,
-      due: timer === undefined ? ask.due : { at: timer.dueAt },
-      begunAt: timer?.begunAt ?? null,
-    };
-  }
-
-  private steps(): Steps {
-    return {
-      run: <T>(name: string, body: StepBody<T>, options: StepOptions = {}) => {
-        const check = () => {
-          if (typeof body !== "function") throw new InvalidStep(`Step "${name}" needs a function to run.`);
-          checkOptions(name, options);
-        };
-        return this.ask<T>(name, check, (key) => ({ kind: "step", key, name, body, options }));
-      },
-      sleep: (name, duration) => {
-        let due: When = { inMs: 0 };
-        const check = () => {
-          due = { inMs: durationMs(duration) };
-        };
-        return this.ask<void>(name, check, (key) => ({ kind: "sleep", key, due }));
-      },
-      sleepUntil: (name, date) => {
-        const check = () => {
-          if (!(date instanceof Date) || Number.isNaN(date.getTime())) {
-            throw new InvalidStep(`Sleep "${name}" needs a valid Date to end at.`);
-          }
-          durationMs(Math.max(0, date.getTime() - this.run.startedAt));
-        };
-        return this.ask<void>(name, check, (key) => ({ kind: "sleep", key, due: { at: date.getTime() } }));
-      },
-    };
-  }
-
-  private ask<T>(name: string, check: () => void, make: (key: string) => Ask): Promise<T> {
+  /** Notes what the function asks for; `make` checks it and throws what the call is to reject with. */
+  private ask<T>(name: string, make: (key: string) => Ask): Promise<T> {
+    let ask: Ask;
     try {
       checkName(name);
       if (this.performing !== undefined) {
@@ -244,52 +275,30 @@ export class Replay {
             "something other than a step. Call it after, and wrap timers and I/O in step.run.",
         );
       }
-      check();
+      const use = (this.uses.get(name) ?? 0) + 1;
+      ask = make(use === 1 ? name : `${name}#${use}`);
+      this.uses.set(name, use);
     } catch (error) {
       return Promise.reject(error);
     }
-    const use = (this.uses.get(name) ?? 0) + 1;
-    this.uses.set(name, use);
-    const ask = make(use === 1 ? name : `${name}#${use}`);
     this.reached.add(ask.key);
-    const recorded = this.recorded.get(ask.key);
-    if (recorded !== undefined && recorded !== ask.kind) {
-      this.mismatch ??= JournalMismatch.otherKind(ask.key, recorded, ask.kind);
+    const clash = this.recorded.clash(ask.key, ask.kind === "map" ? "map" : entryKindOf(ask));
+    if (clash !== null) {
+      this.mismatch ??= clash;
       return new Promise<never>(() => {});
     }
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     // A branch that loses a race may fail with nobody listening: that is not an unhandled rejection.
     promise.catch(() => {});
-    this.pending.set(ask.key, { ask, resolve: resolve as (value: unknown) => void, reject });
+    const pending = { ask, askedAt: this.handed, resolve: resolve as (value: unknown) => void, reject };
+    if (ask.kind === "map") {
+      this.maps.set(ask.key, ask);
+      if (ask.progress.isOver) {
+        resolve(ask.progress.output as T);
+        return promise;
+      }
+    }
+    this.pending.set(ask.key, pending);
     return promise;
-  }
-}
-
-function checkName(name: unknown): void {
-  if (typeof name !== "string" || name === "")
-    throw new InvalidStep("A step needs a name: a non-empty string.");
-  if (name.length > STEP_NAME_LIMIT) {
-    throw new InvalidStep(`Step name "${name.slice(0, 40)}…" is longer than ${STEP_NAME_LIMIT} characters.`);
-  }
-  if (name.includes("\u0000") || name.includes("#") || !name.isWellFormed()) {
-    throw new InvalidStep(
-      `Step name ${JSON.stringify(name)} must not hold "#" (it numbers repeats), U+0000 or half a surrogate pair.`,
-    );
-  }
-}
-
-function checkOptions(name: string, { retry, timeout }: StepOptions): void {
-  if (timeout !== undefined) durationMs(timeout);
-  if (retry?.delay !== undefined) durationMs(retry.delay);
-  if (retry?.maxDelay !== undefined) durationMs(retry.maxDelay);
-  const backoff = retry?.backoff;
-  if (backoff !== undefined && backoff !== "exponential" && backoff !== "fixed") {
-    throw new InvalidStep(
-      `Step "${name}": retry.backoff must be "exponential" or "fixed", not "${backoff}".`,
-    );
-  }
-  const most = retry?.maxAttempts;
-  if (most !== undefined && !(Number.isInteger(most) && most >= 1)) {
-    throw new InvalidStep(`Step "${name}": retry.maxAttempts must be a whole number from 1, not ${most}.`);
   }
 }

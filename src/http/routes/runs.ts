@@ -1,16 +1,28 @@
 import { Hono } from "hono";
-import { RunNotFound } from "../../engine/errors.ts";
+import { RunNotFound, StateNotFound } from "../../engine/refusals.ts";
 import { isFinal } from "../../engine/run.ts";
 import { awaitResult } from "../../runtime/await-result.ts";
-import { cancelRun } from "../../runtime/cancel-run.ts";
-import { noBody } from "../body.ts";
+import { cancelRun, pauseRun, resumeRun } from "../../runtime/move-runs.ts";
+import { resolveStep } from "../../runtime/resolve-step.ts";
+import { sendSignals, toNewSignal } from "../../runtime/send-signals.ts";
+import { jsonBody, noBody, optionalBody } from "../body.ts";
 import type { HttpEnv } from "../context.ts";
 import { pageOf } from "../cursor.ts";
 import { findRun, refOf } from "../find-run.ts";
-import { presentDetail, presentLine, presentResult, presentRun } from "../present.ts";
-import { journalQuery, listQuery, resultQuery } from "../query.ts";
+import {
+  iso,
+  presentDetail,
+  presentLine,
+  presentResult,
+  presentRun,
+  presentState,
+  presentUnderWay,
+} from "../present.ts";
+import { journalQuery, listQuery, pageQuery, resultQuery } from "../query.ts";
+import { CancelBody, ResolveBody, SignalBody } from "../start-body.ts";
+import { forks } from "./forks.ts";
 
-/** Reading runs, and cancelling one. */
+/** Reading runs, and what a person can do to one. */
 export const runs = new Hono<HttpEnv>()
   .get("/", listQuery, async (c) => {
     const { filter, limit, before } = c.req.valid("query");
@@ -19,7 +31,11 @@ export const runs = new Hono<HttpEnv>()
     const { shown, nextCursor } = pageOf(rows, limit, (run) => run.runId);
     return c.json({ runs: shown.map(presentRun), nextCursor });
   })
-  .get("/:id", async (c) => c.json(presentDetail(await findRun(c))))
+  .get("/:id", async (c) => {
+    const ref = refOf(c);
+    const [run, underWay] = await Promise.all([findRun(c), c.var.runtime.reads.underWay(ref)]);
+    return c.json({ ...presentDetail(run), ...presentUnderWay(underWay) });
+  })
   .get("/:id/journal", journalQuery, async (c) => {
     const { limit, after } = c.req.valid("query");
     const ref = refOf(c);
@@ -33,7 +49,56 @@ export const runs = new Hono<HttpEnv>()
     if (isFinal(run.status)) return c.json(presentResult(run), 200);
     return c.json(presentResult(run), 202, { "Retry-After": "1" });
   })
-  .post("/:id/cancel", noBody, async (c) => {
-    await cancelRun(c.var.runtime, refOf(c));
+  .get("/:id/children", pageQuery, async (c) => {
+    const { limit, before } = c.req.valid("query");
+    const { tenant, runId } = refOf(c);
+    const { reads } = c.var.runtime;
+    const [rows] = await Promise.all([reads.runs(tenant, { parent: runId }, limit + 1, before), findRun(c)]);
+    const { shown, nextCursor } = pageOf(rows, limit, (run) => run.runId);
+    return c.json({ runs: shown.map(presentRun), nextCursor });
+  })
+  .get("/:id/state", async (c) => {
+    const ref = refOf(c);
+    const lines = await c.var.runtime.reads.state(ref, null);
+    if (lines === null) throw new RunNotFound(ref.runId);
+    return c.json(presentState(lines));
+  })
+  .get("/:id/state/:key", async (c) => {
+    const ref = refOf(c);
+    const key = c.req.param("key");
+    const lines = isStorable(key) ? await c.var.runtime.reads.state(ref, key) : [];
+    if (lines === null) throw new RunNotFound(ref.runId);
+    const [line] = lines;
+    if (line === undefined) throw new StateNotFound(ref.runId, key);
+    return c.json({ key, value: line.value, updatedAt: iso(line.updatedAt) });
+  })
+  .post("/:id/cancel", optionalBody(CancelBody), async (c) => {
+    await cancelRun(c.var.runtime, refOf(c), c.req.valid("json").compensate ?? false);
     return c.json(presentDetail(await findRun(c)));
-  });
+  })
+  .post("/:id/pause", noBody, async (c) => {
+    await pauseRun(c.var.runtime, refOf(c));
+    return c.json(presentDetail(await findRun(c)));
+  })
+  .post("/:id/resume", noBody, async (c) => {
+    await resumeRun(c.var.runtime, refOf(c));
+    return c.json(presentDetail(await findRun(c)));
+  })
+  .post("/:id/signals/:name", optionalBody(SignalBody), async (c) => {
+    const { tenant, runId } = refOf(c);
+    const name = c.req.param("name");
+    await sendSignals(c.var.runtime, tenant, [toNewSignal(runId, { name, ...c.req.valid("json") })]);
+    return c.json({ id: runId, signal: name, accepted: true } as const, 202);
+  })
+  .post("/:id/steps/:key/resolve", jsonBody(ResolveBody), async (c) => {
+    const ref = refOf(c);
+    const key = c.req.param("key");
+    await resolveStep(c.var.runtime, ref, key, c.req.valid("json"));
+    return c.json({ id: ref.runId, step: key, accepted: true } as const, 202);
+  })
+  .route("/", forks);
+
+/** Nothing else can be a key in Postgres. */
+function isStorable(text: string): boolean {
+  return !text.includes("\u0000") && text.isWellFormed();
+}

@@ -21,7 +21,12 @@ export const workflows = new Hono<HttpEnv>()
   })
   .post("/:name/runs", jsonBody(StartBody), async (c) => {
     const idempotencyKey = idempotencyKeyOf(c.req.raw.headers);
-    const request = toStartRequest(c.req.param("name"), { ...c.req.valid("json"), idempotencyKey });
+    const body = c.req.valid("json");
+    // Without a key nobody could tell whether a start that is tried again has sent its signal twice.
+    if (body.signal !== undefined && idempotencyKey === undefined) {
+      throw new InvalidRequest("header", ["Idempotency-Key: a start that carries a signal needs one"]);
+    }
+    const request = toStartRequest(c.req.param("name"), { ...body, idempotencyKey });
     const [start] = await startRuns(c.var.runtime, c.var.principal.tenant, [request]);
     if (start === undefined) throw new Error("starting one run gave none");
     c.header("Location", `/api/runs/${start.run.runId}`);

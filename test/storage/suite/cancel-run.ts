@@ -11,7 +11,7 @@ export function cancelRunSuite(bed: () => Bed): void {
     const runs = [await start(), await startAndClaim(), waiting];
     for (const run of runs) {
       const before = await see(run);
-      expect(await store.cancelRun(run)).toBe("cancelled");
+      expect(await store.cancelRun(run, false)).toEqual({ result: "moved", due: [] });
       expect(await see(run)).toMatchObject({
         status: "cancelled",
         turn: before.turn + 1,
@@ -32,7 +32,7 @@ export function cancelRunSuite(bed: () => Bed): void {
       const naps = status === "completed" ? [] : [{ key: "nap", due: { inMs: HOUR } }];
       await store.commitTurns([decision(run, { status, timers: naps })]);
       const before = await see(run);
-      expect(await store.cancelRun(run)).toBe(status);
+      expect(await store.cancelRun(run, false)).toEqual({ result: status, due: [] });
       expect(await see(run)).toEqual(before);
       expect(await timers(run)).toEqual(naps.map(({ key }) => key));
     }
@@ -41,9 +41,9 @@ export function cancelRunSuite(bed: () => Bed): void {
   test("cancelling twice changes nothing", async () => {
     const { start, store, see } = bed();
     const run = await start();
-    await store.cancelRun(run);
+    await store.cancelRun(run, false);
     const before = await see(run);
-    expect(await store.cancelRun(run)).toBe("already_cancelled");
+    expect(await store.cancelRun(run, false)).toEqual({ result: "unchanged", due: [] });
     expect(await see(run)).toEqual(before);
   });
 
@@ -52,7 +52,7 @@ export function cancelRunSuite(bed: () => Bed): void {
     const run = await startAndClaim();
     await moveClock(LEASE);
     only((await store.reclaimLeases(10, 5)).due);
-    expect(await store.cancelRun(run)).toBe("cancelled");
+    expect(await store.cancelRun(run, false)).toEqual({ result: "moved", due: [] });
     await moveClock(HOUR);
     expect(await store.claimSuspect(run, LEASE)).toEqual({ claimed: [], suspects: [] });
     expect(await store.collectDueRuns(10, 0, HOUR)).toEqual({ due: [], swept: 0 });
@@ -61,8 +61,8 @@ export function cancelRunSuite(bed: () => Bed): void {
   test("a run that is not there, or another tenant's, is not found and not touched", async () => {
     const { start, store, see } = bed();
     const run = await start();
-    expect(await store.cancelRun({ ...run, tenant: "other" })).toBe("not_found");
-    expect(await store.cancelRun({ ...run, runId: "nobody" })).toBe("not_found");
+    expect(await store.cancelRun({ ...run, tenant: "other" }, false)).toMatchObject({ result: "not_found" });
+    expect(await store.cancelRun({ ...run, runId: "nobody" }, false)).toMatchObject({ result: "not_found" });
     expect(await see(run)).toMatchObject({ status: "ready", turn: 0 });
   });
 
@@ -71,12 +71,12 @@ export function cancelRunSuite(bed: () => Bed): void {
     for (let i = 0; i < 20; i++) {
       const run = await startAndClaim();
       const [answer, committed] = await Promise.all([
-        store.cancelRun(run),
+        store.cancelRun(run, false),
         store.commitTurns([decision(run, { status: "completed" })]),
       ]);
       const { status } = await see(run);
-      expect(answer).toBe(status);
-      expect(committed).toHaveLength(status === "completed" ? 1 : 0);
+      expect(answer.result).toBe(status === "cancelled" ? "moved" : status);
+      expect(committed.turns).toHaveLength(status === "completed" ? 1 : 0);
       expect(await timers(run)).toEqual([]);
     }
   });

@@ -24,6 +24,13 @@ export function claimRunsSuite(bed: () => Bed): void {
         deadlineAt: seen.createdAt + HOUR,
         journal: [],
         timers: [],
+        parent: null,
+        verdict: null,
+        failedCompensations: 0,
+        waits: [],
+        branches: [],
+        inbox: [],
+        partial: false,
       },
     ]);
     expect(seen).toMatchObject({ status: "running", turn: 1, wakeAt: null });
@@ -67,7 +74,7 @@ export function claimRunsSuite(bed: () => Bed): void {
       finals.push(run);
     }
     const cancelled = await start();
-    await store.cancelRun(cancelled);
+    await store.cancelRun(cancelled, false);
     const held = await startAndClaim();
     const others = { ...(await start()), tenant: "other" };
     const unknown = { tenant: "default", runId: "nobody" };

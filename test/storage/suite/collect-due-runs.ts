@@ -77,7 +77,7 @@ export function collectDueRunsSuite(bed: () => Bed): void {
     const { startAndClaim, start, store, moveClock } = bed();
     await startAndClaim();
     const cancelled = await start();
-    await store.cancelRun(cancelled);
+    await store.cancelRun(cancelled, false);
     for (const status of ["completed", "failed", "dead"] as const) {
       await store.commitTurns([decision(await startAndClaim(), { status })]);
     }

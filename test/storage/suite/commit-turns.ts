@@ -16,10 +16,10 @@ import {
 
 export function commitTurnsSuite(bed: () => Bed): void {
   test("a turn that goes on is ready and due now, and its lease is given back", async () => {
-    const { startAndClaim, store, see } = bed();
+    const { startAndClaim, see } = bed();
     const run = await startAndClaim();
     const goesOn = decision(run, { entries: [entry(1)], currentStep: "step 2" });
-    expect(await store.commitTurns([goesOn])).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
+    expect(await bed().commit([goesOn])).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
     expect(await see(run)).toMatchObject({
       status: "ready",
       turn: 1,
@@ -31,10 +31,10 @@ export function commitTurnsSuite(bed: () => Bed): void {
   });
 
   test.each(["completed", "failed", "dead"] as const)("a turn ends the run as %s", async (status) => {
-    const { startAndClaim, store, see } = bed();
+    const { startAndClaim, see } = bed();
     const run = await startAndClaim();
     const output = status === "completed" ? encode({ at: new Date(7) }, "x") : null;
-    const committed = await store.commitTurns([decision(run, { status, output })]);
+    const committed = await bed().commit([decision(run, { status, output })]);
     expect(committed).toEqual([{ ...ref(run), status, wakeInMs: null }]);
     const seen = await see(run);
     expect(seen).toMatchObject({ status, output, wakeAt: null, leaseExpiresAt: null });
@@ -53,18 +53,18 @@ export function commitTurnsSuite(bed: () => Bed): void {
   });
 
   test("no decisions are a commit of nothing", async () => {
-    expect(await bed().store.commitTurns([])).toEqual([]);
+    expect(await bed().store.commitTurns([])).toEqual({ turns: [], due: [] });
   });
 
   test("many turns commit together, each its own", async () => {
-    const { startAndClaim, store, see, journaled } = bed();
+    const { startAndClaim, see, journaled } = bed();
     const runs = [await startAndClaim(), await startAndClaim({}, "other"), await startAndClaim()] as const;
     const decisions = [
       decision(runs[0], { entries: [entry(1, { key: "a" })] }),
       decision(runs[1], { entries: [entry(1, { key: "b" })], status: "completed" }),
       decision(runs[2], { entries: [entry(1, { key: "c" }), entry(2, { key: "d" })], status: "failed" }),
     ];
-    expect(await store.commitTurns(decisions)).toHaveLength(3);
+    expect(await bed().commit(decisions)).toHaveLength(3);
     expect(await Promise.all(runs.map(journaled))).toEqual([["a"], ["b"], ["c", "d"]]);
     const seen = await Promise.all(runs.map(see));
     expect(seen.map(({ status }) => status)).toEqual(["ready", "completed", "failed"]);
@@ -80,7 +80,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
   });
 
   test("the run is due at the earlier of an instant and a span", async () => {
-    const { startAndClaim, store, see } = bed();
+    const { startAndClaim, see } = bed();
     for (const [wakeAt, wakeInMs, expected] of [
       [2 * HOUR, HOUR, HOUR],
       [HOUR, 2 * HOUR, HOUR],
@@ -89,9 +89,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
     ] as const) {
       const run = await startAndClaim();
       const at = wakeAt === null ? null : run.now + wakeAt;
-      const [committed] = await store.commitTurns([
-        decision(run, { status: "waiting", wakeAt: at, wakeInMs }),
-      ]);
+      const [committed] = await bed().commit([decision(run, { status: "waiting", wakeAt: at, wakeInMs })]);
       expect((await see(run)).wakeAt).toBeGreaterThanOrEqual(run.now + expected);
       expect((await see(run)).wakeAt).toBeLessThan(run.now + expected + MINUTE);
       expect(committed?.wakeInMs).toBeGreaterThan(expected - MINUTE);
@@ -109,9 +107,9 @@ export function commitTurnsSuite(bed: () => Bed): void {
 
   describe("deadline", () => {
     test("a run never sleeps past its deadline", async () => {
-      const { startAndClaim, store, see } = bed();
+      const { startAndClaim, see } = bed();
       const run = await startAndClaim({ deadlineInMs: HOUR });
-      const [committed] = await store.commitTurns([
+      const [committed] = await bed().commit([
         decision(run, { status: "waiting", wakeInMs: 2 * DAY, wakeAt: run.now + DAY }),
       ]);
       expect((await see(run)).wakeAt).toBe(run.deadlineAt);
@@ -119,10 +117,10 @@ export function commitTurnsSuite(bed: () => Bed): void {
     });
 
     test("a run that went past its deadline while it ran is due at once", async () => {
-      const { startAndClaim, store, see, moveClock } = bed();
+      const { startAndClaim, see, moveClock } = bed();
       const run = await startAndClaim({ deadlineInMs: HOUR });
       await moveClock(2 * HOUR);
-      const committed = await store.commitTurns([decision(run, { status: "waiting", wakeInMs: HOUR })]);
+      const committed = await bed().commit([decision(run, { status: "waiting", wakeInMs: HOUR })]);
       expect(committed).toMatchObject([{ wakeInMs: 0 }]);
       expect((await see(run)).wakeAt).toBe(run.deadlineAt);
     });
@@ -257,7 +255,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
           return bed().store.reclaimLeases(10, 1);
         },
       ],
-      ["a cancel", (run) => bed().store.cancelRun(run)],
+      ["a cancel", (run) => bed().store.cancelRun(run, false)],
       [
         "a revive",
         async (run) => {
@@ -281,7 +279,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
       await moveOn(zombie);
       const before = [await see(zombie), await journaled(zombie), await timers(zombie)];
       for (const status of ["ready", "waiting", "completed", "failed", "dead"] as const) {
-        expect(await store.commitTurns([decision(zombie, { ...everything, status })])).toEqual([]);
+        expect(await bed().commit([decision(zombie, { ...everything, status })])).toEqual([]);
       }
       expect(await store.renewLease(zombie, zombie.turn, HOUR)).toBe(false);
       expect([await see(zombie), await journaled(zombie), await timers(zombie)]).toEqual(before);
@@ -290,9 +288,9 @@ export function commitTurnsSuite(bed: () => Bed): void {
     test("a zombie in a batch is left out, and its neighbours commit", async () => {
       const { startAndClaim, store, journaled } = bed();
       const [zombie, alive] = [await startAndClaim(), await startAndClaim()];
-      await store.cancelRun(zombie);
+      await store.cancelRun(zombie, false);
       const decisions = [decision(zombie, { entries: [entry(1)] }), decision(alive, { entries: [entry(1)] })];
-      expect((await store.commitTurns(decisions)).map(ref)).toEqual([ref(alive)]);
+      expect((await bed().commit(decisions)).map(ref)).toEqual([ref(alive)]);
       expect([await journaled(zombie), await journaled(alive)]).toEqual([[], ["step 1"]]);
     });
 
@@ -307,13 +305,13 @@ export function commitTurnsSuite(bed: () => Bed): void {
         timers: [{ key: "soon", due: { inMs: 0 } }],
         currentStep: "next",
       });
-      expect((await store.commitTurns([late, good])).map(ref)).toEqual([ref(alive)]);
+      expect((await bed().commit([late, good])).map(ref)).toEqual([ref(alive)]);
       expect([await journaled(alive), await timers(alive)]).toEqual([["step 2"], ["nap", "soon"]]);
       expect(await see(alive)).toMatchObject({ currentStep: "next", stepsDone: 1 });
     });
 
     test("a turn that never was writes nothing", async () => {
-      const { startAndClaim, start, store, journaled } = bed();
+      const { startAndClaim, start, journaled } = bed();
       const [claimed, ready] = [await startAndClaim(), await start()];
       const decisions = [
         decision({ ...claimed, turn: 2 }, everything),
@@ -321,15 +319,15 @@ export function commitTurnsSuite(bed: () => Bed): void {
         decision({ ...claimed, ...ready, turn: 1 }, everything),
         decision({ ...claimed, runId: "nobody" }, everything),
       ];
-      for (const one of decisions) expect(await store.commitTurns([one])).toEqual([]);
+      for (const one of decisions) expect(await bed().commit([one])).toEqual([]);
       expect([await journaled(claimed), await journaled(ready)]).toEqual([[], []]);
     });
 
     test("a turn whose lease ran out but was not taken back commits", async () => {
-      const { startAndClaim, store, moveClock } = bed();
+      const { startAndClaim, moveClock } = bed();
       const run = await startAndClaim();
       await moveClock(2 * LEASE);
-      expect(await store.commitTurns([decision(run)])).toHaveLength(1);
+      expect(await bed().commit([decision(run)])).toHaveLength(1);
     });
   });
 
@@ -346,32 +344,43 @@ export function commitTurnsSuite(bed: () => Bed): void {
     expect(await see(run)).toEqual(before);
   });
 
+  test("what a branch did stands in the journal with the time at which it did it", async () => {
+    const { startAndClaim, store, reads } = bed();
+    const run = await startAndClaim();
+    await store.commitTurns([
+      decision(run, { entries: [entry(1, { tookMs: 1_000, agoMs: HOUR }), entry(2, { tookMs: 1_000 })] }),
+    ]);
+    const [earlier, now] = (await reads.journal(ref(run), 10, 0)) ?? [];
+    for (const line of [earlier, now]) expect((line?.recordedAt ?? 0) - (line?.startedAt ?? 0)).toBe(1_000);
+    expect((now?.recordedAt ?? 0) - (earlier?.recordedAt ?? 0)).toBe(HOUR);
+  });
+
   describe("I4: what was delivered during the turn is not lost", () => {
     test.each(["waiting", "ready"] as const)("the run stays ready and due now: %s", async (status) => {
-      const { startAndClaim, store, deliver, see, claim } = bed();
+      const { startAndClaim, deliver, see, claim } = bed();
       const run = await startAndClaim();
       await deliver(run);
-      const committed = await store.commitTurns([decision(run, { status, wakeInMs: HOUR })]);
+      const committed = await bed().commit([decision(run, { status, wakeInMs: HOUR })]);
       expect(committed).toEqual([{ ...ref(run), status: "ready", wakeInMs: 0 }]);
       expect(await see(run)).toMatchObject({ status: "ready" });
       expect(await claim(run)).toMatchObject({ turn: 2, deliveries: 1 });
     });
 
     test("what was delivered before the claim does not wake it again", async () => {
-      const { start, claim, store, deliver } = bed();
+      const { start, claim, deliver } = bed();
       const run = await start();
       await deliver(run);
-      const committed = await store.commitTurns([
+      const committed = await bed().commit([
         decision(await claim(run), { status: "waiting", wakeInMs: HOUR }),
       ]);
       expect(committed).toMatchObject([{ status: "waiting" }]);
     });
 
     test("a final decision is final all the same", async () => {
-      const { startAndClaim, store, deliver } = bed();
+      const { startAndClaim, deliver } = bed();
       const run = await startAndClaim();
       await deliver(run);
-      expect(await store.commitTurns([decision(run, { status: "completed" })])).toEqual([
+      expect(await bed().commit([decision(run, { status: "completed" })])).toEqual([
         { ...ref(run), status: "completed", wakeInMs: null },
       ]);
     });
@@ -381,14 +390,14 @@ export function commitTurnsSuite(bed: () => Bed): void {
     test.each(["ready", "waiting", "completed", "failed", "dead"] as const)(
       "answers the same when tried again, and is written once: %s",
       async (status) => {
-        const { startAndClaim, store, journaled, timers, see } = bed();
+        const { startAndClaim, journaled, timers, see } = bed();
         const run = await startAndClaim();
         const sleeps = status === "waiting" ? { timers: [{ key: "nap", due: { inMs: HOUR } }] } : {};
         const wakes = status === "waiting" ? { wakeInMs: HOUR } : {};
         const same = decision(run, { status, entries: [entry(1)], ...sleeps, ...wakes });
-        const [first] = await store.commitTurns([same]);
+        const [first] = await bed().commit([same]);
         const before = await see(run);
-        const [second] = await store.commitTurns([same]);
+        const [second] = await bed().commit([same]);
         expect({ ...second, wakeInMs: null }).toEqual({ ...first, wakeInMs: null });
         expect((first?.wakeInMs ?? 0) - (second?.wakeInMs ?? 0)).toBeLessThan(MINUTE);
         expect(await see(run)).toEqual(before);
@@ -402,7 +411,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
       const [a, b] = [await startAndClaim(), await startAndClaim()];
       const decisions = [decision(a, { entries: [entry(1)] }), decision(b, { entries: [entry(1)] })];
       await store.commitTurns(decisions.slice(0, 1));
-      expect(await store.commitTurns(decisions)).toHaveLength(2);
+      expect(await bed().commit(decisions)).toHaveLength(2);
       expect([await journaled(a), await journaled(b)]).toEqual([["step 1"], ["step 1"]]);
     });
 
@@ -412,14 +421,14 @@ export function commitTurnsSuite(bed: () => Bed): void {
       const same = decision(run, { entries: [entry(1)] });
       await store.commitTurns([same]);
       await claim(run);
-      expect(await store.commitTurns([same])).toEqual([]);
+      expect(await bed().commit([same])).toEqual([]);
     });
 
     test("two tries at the same time write it once and both answer", async () => {
-      const { startAndClaim, store, journaled } = bed();
+      const { startAndClaim, journaled } = bed();
       const run = await startAndClaim();
       const same = decision(run, { entries: [entry(1)] });
-      const answers = await Promise.all([1, 2, 3, 4].map(() => store.commitTurns([same])));
+      const answers = await Promise.all([1, 2, 3, 4].map(() => bed().commit([same])));
       expect(answers.map((answer) => answer.map(ref))).toEqual([1, 2, 3, 4].map(() => [ref(run)]));
       expect(await journaled(run)).toEqual(["step 1"]);
     });

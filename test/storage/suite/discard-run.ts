@@ -32,7 +32,7 @@ export function discardRunSuite(bed: () => Bed): void {
     const completed = await startAndClaim();
     await store.commitTurns([decision(completed, { status: "completed" })]);
     const cancelled = await start();
-    await store.cancelRun(cancelled);
+    await store.cancelRun(cancelled, false);
     for (const run of [await start(), await startAndClaim(), completed, cancelled]) {
       const before = await see(run);
       expect(await store.discardRun(run)).toBe(before.status);

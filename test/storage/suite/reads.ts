@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
-import type { Run, RunStatus } from "../../../src/engine/run.ts";
+import type { Run } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
 import {
   boom,
@@ -148,11 +148,7 @@ export function readsSuite(bed: () => Bed): void {
     test("are the failed and dead runs that nobody discarded, with the filters and pages of runs", async () => {
       const { startAndClaim, start, store, reads } = bed();
       await start({ id: "0" });
-      const end = async (
-        id: string,
-        status: Exclude<RunStatus, "running" | "cancelled">,
-        tags: string[] = [],
-      ) => {
+      const end = async (id: string, status: "completed" | "failed" | "dead", tags: string[] = []) => {
         await store.commitTurns([decision(await startAndClaim({ id, tags }), { status })]);
       };
       await end("1", "completed");
@@ -274,7 +270,7 @@ export function readsSuite(bed: () => Bed): void {
       expect(await view("a")).not.toContain("of b");
       expect(JSON.parse(await view("a"))[0]).toHaveLength(3);
       expect(JSON.parse(await view("a"))[1]).toHaveLength(3);
-      await store.cancelRun({ tenant: "a", runId: "2" });
+      await store.cancelRun({ tenant: "a", runId: "2" }, false);
       await store.reviveRun({ tenant: "a", runId: "1" });
       await store.discardRun({ tenant: "a", runId: "1" });
       await store.claimRuns([{ tenant: "a", runId: "1" }], LEASE);

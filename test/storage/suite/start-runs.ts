@@ -1,7 +1,7 @@
 import { ulid } from "ulid";
 import { expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
-import { IdempotencyConflict } from "../../../src/engine/errors.ts";
+import { IdempotencyConflict } from "../../../src/engine/refusals.ts";
 import type { Bed } from "../support/bed.ts";
 import { DAY, decision, HOUR, MINUTE, newRun, only, ref } from "../support/builders.ts";
 

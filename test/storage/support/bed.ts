@@ -2,8 +2,10 @@
  * What the conformance suite runs against: a store, and the few things that a test does behind its back.
  * An in-memory store passes the same suite by providing the same.
  */
-import type { NewRun, Reads, Store } from "../../../src/engine/ports.ts";
-import type { ClaimedRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
+import type { Decision } from "../../../src/engine/decide.ts";
+import type { CommittedTurn, Store } from "../../../src/engine/ports.ts";
+import type { Reads } from "../../../src/engine/reads.ts";
+import type { ClaimedRun, NewRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
 import { createDatabase, type TestDatabase } from "../../support/database.ts";
 import { LEASE, newRun, only } from "./builders.ts";
 
@@ -13,6 +15,10 @@ export interface StoreUnderTest {
   moveClock(ms: number): Promise<void>;
   /** A fact arrives for the run, as a signal will bring one (I4). */
   deliver(ref: RunRef): Promise<void>;
+  /** What a table holds for the run, in the order of its key. */
+  rowsOf(table: Table, run: RunRef): Promise<Row[]>;
+  /** Everything that is stored, to be compared with a later time. */
+  everything(): Promise<unknown>;
   /** Keys of the timers that the run has. */
   timers(ref: RunRef): Promise<string[]>;
   /** Runs that nothing would ever move again; always empty. */
@@ -22,12 +28,28 @@ export interface StoreUnderTest {
   close(): Promise<void>;
 }
 
+export type Table =
+  | "waits"
+  | "deliveries"
+  | "branches"
+  | "subscriptions"
+  | "run_groups"
+  | "hooks"
+  | "run_state"
+  | "mutations";
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A turn that is durable; null where its run needs no wake-up. */
+export type Answer = CommittedTurn & { readonly wakeInMs: number | null };
+
 /** A store under test, with the first steps that most tests take. */
 export interface Bed extends StoreUnderTest {
   /** A run that is due now, unless its fields say otherwise. */
   start(fields?: Partial<NewRun>, tenant?: string): Promise<RunRef>;
   /** The claim of a run that can be claimed. */
   claim(run: RunRef, leaseMs?: number): Promise<ClaimedRun>;
+  /** What a commit answers for each of its turns, with the wake-up that it asks for. */
+  commit(decisions: readonly Decision[]): Promise<Answer[]>;
   /** A run that a turn holds. */
   startAndClaim(fields?: Partial<NewRun>, tenant?: string): Promise<ClaimedRun>;
   /** The run as it is now. */
@@ -47,6 +69,13 @@ export function toBed(under: StoreUnderTest): Bed {
     async claim(run, leaseMs = LEASE) {
       return only((await store.claimRuns([run], leaseMs)).claimed);
     },
+    async commit(decisions) {
+      const { turns, due } = await store.commitTurns(decisions);
+      return turns.map((turn) => {
+        const its = due.find((one) => isOf(one, turn) && one.branch === undefined);
+        return { ...turn, wakeInMs: its?.wakeInMs ?? null };
+      });
+    },
     async startAndClaim(fields, tenant) {
       return bed.claim(await bed.start(fields, tenant));
     },
@@ -60,6 +89,10 @@ export function toBed(under: StoreUnderTest): Bed {
     },
   };
   return bed;
+}
+
+function isOf(one: RunRef, other: RunRef): boolean {
+  return one.runId === other.runId && one.tenant === other.tenant;
 }
 
 /** The real store, on a database of its own. */
@@ -83,6 +116,17 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
       );
       return rows.map(({ key }) => key);
     },
+    rowsOf: (table, { tenant, runId }) =>
+      made.rows(`select * from pawl.${table} where tenant = $1 and run_id = $2 order by 1, 2, 3`, [
+        tenant,
+        runId,
+      ]),
+    everything: () =>
+      Promise.all(
+        ALL.map((table) =>
+          made.rows(`select $1 as table, t as row from pawl.${table} t order by t::text`, [table]),
+        ),
+      ),
     stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
     async clear() {
       await made.pool.query(CLEAR);
@@ -93,11 +137,30 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
   };
 }
 
+const ALL = [
+  "runs",
+  "run_tags",
+  "journal",
+  "timers",
+  "waits",
+  "deliveries",
+  "branches",
+  "subscriptions",
+  "messages",
+  "run_groups",
+  "hooks",
+  "run_state",
+  "outbox",
+];
+
 /** What the delivery of a signal does to its run: the count, and a run that is parked becomes due. */
 export const DELIVER = `update pawl.runs set deliveries = deliveries + 1,
   wake_at = case when status = 'waiting' then pawl.clock() else wake_at end
   where tenant = $1 and id = $2`;
 
 /** Of small tables, deleting is quicker than truncating. */
-const CLEAR = `delete from pawl.runs; delete from pawl.run_tags; delete from pawl.journal; delete from pawl.timers;
-  delete from pawl.ticks;`;
+const CLEAR = `
+  delete from pawl.runs; delete from pawl.run_tags; delete from pawl.journal; delete from pawl.timers;
+  delete from pawl.waits; delete from pawl.deliveries; delete from pawl.branches; delete from pawl.channels;
+  delete from pawl.subscriptions; delete from pawl.messages; delete from pawl.run_groups; delete from pawl.hooks;
+  delete from pawl.run_state; delete from pawl.mutations; delete from pawl.outbox; delete from pawl.ticks;`;

@@ -2,10 +2,9 @@
 import { ulid } from "ulid";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Decision } from "../../../src/engine/decide.ts";
-import { type Failure, toFailure } from "../../../src/engine/errors.ts";
+import { type Failure, toFailure } from "../../../src/engine/failure.ts";
 import type { NewEntry } from "../../../src/engine/journal.ts";
-import type { NewRun } from "../../../src/engine/ports.ts";
-import type { ClaimedRun, RunRef } from "../../../src/engine/run.ts";
+import type { ClaimedRun, NewRun, RunRef } from "../../../src/engine/run.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -27,6 +26,9 @@ export function newRun(fields: Partial<NewRun> = {}): NewRun {
     delayMs: null,
     deadlineAt: null,
     deadlineInMs: null,
+    parent: null,
+    continuedFrom: null,
+    deployment: null,
     ...fields,
   };
 }
@@ -46,6 +48,16 @@ export function decision(run: Turn, fields: Partial<Decision> = {}): Decision {
     entries: [],
     timers: [],
     endedTimers: [],
+    waits: [],
+    endedWaits: [],
+    branches: [],
+    endedBranches: [],
+    consumed: [],
+    effects: [],
+    verdict: null,
+    failedCompensations: 0,
+    successor: null,
+    parent: null,
     currentStep: null,
     output: null,
     failure: status === "failed" || status === "dead" ? boom : null,

@@ -41,7 +41,7 @@ async function inTransaction(client: pg.Client, statements: Parameters<Db["execu
 const PATIENCE_MS = 20_000;
 
 /** Resolves once `count` sessions of the database really wait for a lock. */
-async function untilBlocked({ rows }: TestDatabase, count: number): Promise<void> {
+export async function untilBlocked({ rows }: TestDatabase, count: number): Promise<void> {
   const blocked = `select pid from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and pid <> pg_backend_pid()`;
   for (const start = performance.now(); performance.now() - start < PATIENCE_MS; ) {

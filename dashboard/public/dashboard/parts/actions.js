@@ -28,7 +28,9 @@ export function actions(run, act) {
     const label = `${word} ${run.workflow} ${run.id}`;
     box.append(h("button", { type: "button", click, "aria-label": label }, word));
   };
-  if (isActive(run)) {
+  if (isActive(run) && run.pausedAt === null) offer("Pause", `/api/runs/${id}/pause`, "");
+  if (run.pausedAt !== null) offer("Resume", `/api/runs/${id}/resume`, "");
+  if (isActive(run) || run.status === "paused") {
     offer("Cancel", `/api/runs/${id}/cancel`, "It ends for good. What its steps have done stays done.");
   }
   if (isDeadLetter(run)) {

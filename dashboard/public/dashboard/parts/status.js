@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 /** Every status a run can have, in the order of a run's life. */
-export const STATUSES = ["ready", "running", "waiting", "completed", "failed", "dead", "cancelled"];
+export const STATUSES = ["ready", "running", "waiting", "paused", "completed", "failed", "dead", "cancelled"];
 
 /**
  * A word with its colour: of a run's status or of a journal entry's outcome.

@@ -1,0 +1,70 @@
+import type { Consumed, Done } from "../engine/decide.ts";
+import type { When } from "../engine/edge.ts";
+import type { Effect } from "../engine/effect.ts";
+import type { EntryKind, NewEntry, Settled } from "../engine/journal.ts";
+import type { ClaimedRun, NewRun } from "../engine/run.ts";
+
+type What = Pick<NewEntry, "outcome"> & Partial<NewEntry>;
+
+/** What one turn adds to its run, until its decision takes it. */
+export class TurnRecord {
+  readonly entries: NewEntry[] = [];
+  private readonly consumed = new Map<number, Consumed>();
+  readonly effects: Effect[] = [];
+  readonly endedWaits: string[] = [];
+  readonly children = new Map<string, NewRun>();
+  /** Branches that can be undone, whoever waits for them. */
+  readonly undoable = new Set<string>();
+  /** Keys that this turn settled. */
+  readonly settled = new Set<string>();
+  /** True once this turn ran a body: one is all it may. */
+  performed = false;
+  private readonly nextAttempts = new Map<string, When>();
+  private seq: number;
+
+  constructor(run: ClaimedRun) {
+    this.seq = run.journal.at(-1)?.seq ?? 0;
+  }
+
+  get done(): Done {
+    const failed = this.entries.filter((e) => e.kind === "compensation" && e.outcome === "failed");
+    const { entries, effects, endedWaits, children, undoable } = this;
+    const consumed = [...this.consumed.values()];
+    return { entries, consumed, effects, endedWaits, children, undoable, failedCompensations: failed.length };
+  }
+
+  /** The last entry's number. */
+  get lastSeq(): number {
+    return this.seq;
+  }
+
+  append(kind: EntryKind, key: string, what: What): Settled {
+    this.seq += 1;
+    const nothing = { attempt: 1, output: null, failure: null, retryInMs: null, tookMs: 0 };
+    const entry: NewEntry = { ...nothing, seq: this.seq, kind, key, ...what };
+    this.entries.push(entry);
+    if (entry.outcome === "retrying") this.nextAttempts.set(key, { inMs: entry.retryInMs ?? 0 });
+    else if (entry.outcome !== "unknown") this.settled.add(key);
+    return { ...entry, key, retryAt: null };
+  }
+
+  /** True when a step is to be tried again, or a person is to be asked: only the journal says when. */
+  get retries(): boolean {
+    return this.entries.some(({ outcome }) => outcome === "retrying" || outcome === "unknown");
+  }
+
+  /** When the attempt comes that follows on one of this turn. */
+  retryOf(key: string): When | undefined {
+    return this.nextAttempts.get(key);
+  }
+
+  /** Takes a delivery for the step of this key; null for one that nobody waits for. */
+  take(id: number, key: string | null): void {
+    this.consumed.set(id, { id, key });
+  }
+
+  /** True once this turn has taken the delivery. */
+  took(id: number): boolean {
+    return this.consumed.has(id);
+  }
+}

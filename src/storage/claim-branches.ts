@@ -1,0 +1,159 @@
+/**
+ * I2: every claim raises the branch's turn, the number that everything written for it must carry.
+ *
+ * As with runs, what is read is read in statements after the one that claims: each has a snapshot of its own.
+ */
+
+import type { Encoded, Json } from "../engine/codec.ts";
+import type { ClaimedBranches } from "../engine/ports.ts";
+import type { BranchRef, ClaimedBranch, ClaimedRun } from "../engine/run.ts";
+import type { Db } from "./db.ts";
+import { ENTRY_TUPLE, type EntryTuple, toEntry, toParent } from "./rows.ts";
+
+const ASKED = `
+asked as materialized (
+  select distinct tenant, "runId" as run_id, key
+  from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text, "key" text)
+)`;
+
+/** Branches of a run that is held by a person, or goes no further, are left alone. */
+const claim = (condition: string) => `
+with at as materialized (select pawl.clock() as now), ${ASKED},
+due as materialized (
+  select b.tenant, b.run_id, b.key
+  from asked a join pawl.branches b on b.tenant = a.tenant and b.run_id = a.run_id and b.key = a.key
+  join pawl.runs r on r.tenant = b.tenant and r.id = b.run_id
+  where b.wake_at <= (select now from at) and ${condition}
+    and r.status in ('ready', 'running', 'waiting') and r.phase = 'forward'
+  order by b.tenant, b.run_id, b.key
+  for update of b skip locked
+)
+update pawl.branches b
+set turn = b.turn + 1, wake_at = null, wake_up_sent_at = null,
+  lease_expires_at = at.now + $2::float8 * interval '1 ms'
+from due, at
+where b.tenant = due.tenant and b.run_id = due.run_id and b.key = due.key
+returning b.tenant, b.run_id, b.key, b.turn, b.asked_at, b.attempt, b.spent, pawl.ms(at.now) as now`;
+
+const CLAIM_HEALTHY = claim("b.lost_turns = 0");
+const CLAIM_SUSPECT = claim("b.lost_turns > 0");
+
+/** Runs as they were when the steps were asked for: branches of one map share all of it. */
+const LOAD = `
+with ${ASKED}
+select r.tenant, r.id, r.workflow, r.version, r.turn, r.tags, r.input, r.input_meta, r.parent_id, r.parent_key,
+  pawl.ms(r.started_at) as started_at, pawl.ms(r.deadline_at) as deadline_at, b.asked_at,
+  (select json_agg(${ENTRY_TUPLE} order by j.seq) from pawl.journal j
+    where j.tenant = r.tenant and j.run_id = r.id and j.seq <= b.asked_at) as journal
+from (
+  select distinct b.tenant, b.run_id, b.asked_at from asked a
+  join pawl.branches b on b.tenant = a.tenant and b.run_id = a.run_id and b.key = a.key
+  where b.lease_expires_at is not null
+) b
+join pawl.runs r on r.tenant = b.tenant and r.id = b.run_id`;
+
+const SUSPECTS = `
+with ${ASKED}
+select b.tenant, b.run_id, b.key from asked a
+join pawl.branches b on b.tenant = a.tenant and b.run_id = a.run_id and b.key = a.key
+where b.lost_turns > 0 and b.wake_at <= pawl.clock()`;
+
+interface ClaimRow {
+  tenant: string;
+  run_id: string;
+  key: string;
+  turn: number;
+  asked_at: number;
+  attempt: number;
+  spent: number;
+  now: number;
+}
+
+interface LoadRow {
+  tenant: string;
+  id: string;
+  workflow: string;
+  version: number;
+  turn: number;
+  tags: string[];
+  input: Json;
+  input_meta: Json;
+  parent_id: string | null;
+  parent_key: string | null;
+  started_at: number;
+  deadline_at: number | null;
+  asked_at: number;
+  journal: EntryTuple[] | null;
+}
+
+/** Leases those of the branches that are due and whose last turn was not lost. */
+export function claimBranches(db: Db, refs: readonly BranchRef[], leaseMs: number): Promise<ClaimedBranches> {
+  return claimWith(db, CLAIM_HEALTHY, refs, leaseMs);
+}
+
+/** Leases a branch whose last turn was lost, if it is due. */
+export function claimSuspectBranch(db: Db, ref: BranchRef, leaseMs: number): Promise<ClaimedBranches> {
+  return claimWith(db, CLAIM_SUSPECT, [ref], leaseMs);
+}
+
+async function claimWith(
+  db: Db,
+  text: string,
+  refs: readonly BranchRef[],
+  leaseMs: number,
+): Promise<ClaimedBranches> {
+  const asked = JSON.stringify(refs);
+  const [claims, loads, suspects] = (await db.execute([
+    { text, params: [asked, leaseMs] },
+    { text: LOAD, params: [asked] },
+    { text: SUSPECTS, params: [asked] },
+  ])) as unknown as [ClaimRow[], LoadRow[], Pick<ClaimRow, "tenant" | "run_id" | "key">[]];
+  const now = claims[0]?.now ?? 0;
+  const runs = new Map(loads.map((row) => [nameOf(row.tenant, row.id, row.asked_at), toRun(row, now)]));
+  return {
+    claimed: claims.flatMap((row): ClaimedBranch[] => {
+      const run = runs.get(nameOf(row.tenant, row.run_id, row.asked_at));
+      return run === undefined ? [] : [toClaimedBranch(row, run)];
+    }),
+    // In the order in which they were asked for.
+    suspects: refs.filter(({ tenant, runId, key }) =>
+      suspects.some((row) => row.tenant === tenant && row.run_id === runId && row.key === key),
+    ),
+  };
+}
+
+function nameOf(...parts: readonly unknown[]): string {
+  return JSON.stringify(parts);
+}
+
+function toClaimedBranch(row: ClaimRow, run: ClaimedRun): ClaimedBranch {
+  const { tenant, run_id: runId, key, turn: branchTurn, attempt, spent } = row;
+  return { tenant, runId, key, branchTurn, attempt, spent, run };
+}
+
+/** Nothing has arrived for a run that stands where one of its steps was asked for. */
+function toRun(row: LoadRow, now: number): ClaimedRun {
+  const input: Encoded = { json: row.input, meta: row.input_meta };
+  return {
+    tenant: row.tenant,
+    runId: row.id,
+    workflow: row.workflow,
+    version: row.version,
+    turn: row.turn,
+    tags: row.tags,
+    input,
+    now,
+    startedAt: row.started_at,
+    deadlineAt: row.deadline_at,
+    parent: toParent(row.parent_id, row.parent_key),
+    journal: (row.journal ?? []).map(toEntry),
+    deliveries: 0,
+    verdict: null,
+    failedCompensations: 0,
+    partial: false,
+    timers: [],
+    waits: [],
+    branches: [],
+    inbox: [],
+  };
+}
