@@ -1,4 +1,5 @@
 // Failures that can be switched on, to see what a workflow does about them.
+import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import { isKind } from "./effects.ts";
 import { type Answer, BadRequest } from "./http.ts";
@@ -24,6 +25,7 @@ type Failure = z.infer<typeof Failure>;
 /** Which failures are on, and for how many more requests. */
 export class FailureSwitches {
   #active = new Map<string, Failure>();
+  #clearing = new AbortController();
 
   /** Replaces all switches. */
   set(body: unknown): void {
@@ -32,8 +34,21 @@ export class FailureSwitches {
     this.#active = new Map(Object.entries(parsed.data));
   }
 
+  /** Switches all off; who is being delayed is answered now. */
   clear(): void {
     this.#active.clear();
+    this.#clearing.abort();
+    this.#clearing = new AbortController();
+  }
+
+  /** Rejects only when the shop stops. */
+  async delay(ms: number, stopping: AbortSignal): Promise<void> {
+    const { signal } = this.#clearing;
+    try {
+      await wait(ms, undefined, { signal: AbortSignal.any([signal, stopping]) });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   active(): Record<string, Failure> {

@@ -4,7 +4,6 @@
 //   npx node examples/shop/server.ts --port 4010
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Effects, isKind } from "./effects.ts";
 import { FailureSwitches, failureAnswer } from "./failures.ts";
@@ -50,7 +49,7 @@ function openShop(stopping: AbortSignal): (request: IncomingMessage) => Promise<
   async function underFailure(kind: string, work: () => Answer): Promise<Answer | null> {
     const failure = failures.take(kind);
     const answer = failure?.status ? failureAnswer(failure.status, failure.retryAfter) : work();
-    if (failure?.delayMs) await wait(failure.delayMs, undefined, { signal: stopping });
+    if (failure?.delayMs) await failures.delay(failure.delayMs, stopping);
     return failure?.loseAnswer ? null : answer;
   }
 

@@ -55,13 +55,6 @@ const signal = async (id: string, name: string, payload?: unknown) => {
   expect(status).toBe(202);
 };
 
-/** Resolves once the run is parked for that step. */
-const waitsFor = (id: string, key: string) =>
-  eventually(`run ${id} waits for ${key}`, async () => {
-    const { status, current_step } = await world.run(id);
-    return status === "waiting" && current_step === key;
-  });
-
 /** Moves the clock, and lets the sweep wake who is due. */
 async function later(ms: number): Promise<void> {
   await world.database.moveClock(ms + MINUTE);
@@ -85,7 +78,7 @@ describe("steps", () => {
   test("02: a trial ends and its data goes, though nothing runs in between", async () => {
     const id = await world.start("trial", { shop: shop.url, email: ada.email, seconds: 3_600 });
     for (const sleep of ["trial ends", "grace period"]) {
-      await waitsFor(id, sleep);
+      await world.waitsFor(id, sleep);
       await later(60 * MINUTE);
     }
     await output(id);
@@ -127,7 +120,7 @@ describe("steps", () => {
 
   test("06: what was drawn is the same a week later", async () => {
     const id = await world.start("draw-coupon", { email: ada.email });
-    await waitsFor(id, "coupon ends");
+    await world.waitsFor(id, "coupon ends");
     await later(7 * DAY);
     const { code, percent } = (await output(id)) as { code: string; percent: number };
     const [text] = await texts(id);
@@ -154,9 +147,9 @@ describe("the world outside", () => {
 
   test("08: a decision resumes the run; without one in two days it asks somebody else", async () => {
     const id = await world.start("approve-refund", refund);
-    await waitsFor(id, "decision");
+    await world.waitsFor(id, "decision");
     await later(2 * DAY);
-    await waitsFor(id, "late decision");
+    await world.waitsFor(id, "late decision");
     await signal(id, "decision", { approved: true, by: "grace" });
     expect(await output(id)).toEqual({ approved: true, by: "grace" });
     expect((await texts(id)).at(-1)).toBe("Your money is on its way.");
@@ -170,7 +163,7 @@ describe("the world outside", () => {
 
   test("09: whoever has the link confirms, once", async () => {
     const id = await world.start("confirm-email", { email: ada.email });
-    await waitsFor(id, "confirmation received");
+    await world.waitsFor(id, "confirmation received");
     const url = /POST (\S+)/.exec((await texts(id))[0] ?? "")?.[1] ?? "";
     const post = () =>
       world.worker.fetch(url, {
@@ -254,7 +247,7 @@ describe("runs among each other", () => {
 
   test("14: the state tells how far the run has come", async () => {
     const id = await world.start("take-stock", { email: ada.email, shelves: ["A1", "A2"] });
-    await waitsFor(id, "counted");
+    await world.waitsFor(id, "counted");
     const state = async (key: string) =>
       ((await world.worker.get(`/api/runs/${id}/state/${key}`)).body as { value: unknown }).value;
     expect(await state("phase")).toBe("waiting for the counts");
@@ -268,7 +261,7 @@ describe("runs among each other", () => {
   test("15: one signal to a truck reaches all of its parcels", async () => {
     const parcels = ["1001", "1002"].map((orderId) => ({ ...ada, orderId, truck: "7" }));
     const ids = await world.startMany("follow-parcel", parcels);
-    for (const id of ids) await waitsFor(id, "news");
+    for (const id of ids) await world.waitsFor(id, "news");
     const { body } = await world.worker.post("/api/groups/truck%207/signals/news", {
       payload: "an hour late",
     });
@@ -284,7 +277,7 @@ describe("runs among each other", () => {
       { sku: "MUG", cents: 500 },
       { sku: "MUG", cents: 900 },
     ]);
-    for (const id of watchers) await waitsFor(id, "receive prices");
+    for (const id of watchers) await world.waitsFor(id, "receive prices");
     for (const cents of [800, 450]) {
       await world.worker.post("/api/channels/prices/messages", { payload: { sku: "MUG", cents } });
     }
@@ -293,7 +286,7 @@ describe("runs among each other", () => {
       { bought: true, at: 800 },
     ]);
     const packers = await world.startMany("packer", [null, null]);
-    for (const id of packers) await waitsFor(id, "receive boxes to pack");
+    for (const id of packers) await world.waitsFor(id, "receive boxes to pack");
     const boxes = ["a", "b", "c", "d"];
     const loaded = (await output(await world.start("load-truck", { boxes }))) as { box: string }[];
     expect(loaded.map(({ box }) => box).sort()).toEqual(boxes);
@@ -306,16 +299,16 @@ describe("runs among each other", () => {
   test("17: a watch goes on as another run after its rounds, and remembers", async () => {
     const url = `${shop.url}/feed/orders.csv`;
     const first = await world.start("watch-feed", { url, every: 60, rounds: 2 });
-    await waitsFor(first, "stop");
+    await world.waitsFor(first, "stop");
     await later(MINUTE);
-    await waitsFor(first, "stop#2");
+    await world.waitsFor(first, "stop#2");
     await later(MINUTE);
     await world.reaches(first, "completed");
     const [next] = await world.database.rows<{ id: string }>(
       "select id from pawl.runs where continued_from = $1",
       [first],
     );
-    await waitsFor(next?.id ?? "", "stop");
+    await world.waitsFor(next?.id ?? "", "stop");
     await signal(next?.id ?? "", "stop", true);
     expect(await output(next?.id ?? "")).toEqual({ changes: 1 });
   });
@@ -323,8 +316,8 @@ describe("runs among each other", () => {
   test("18: a run keeps its version while new ones get the newest", async () => {
     const old = await world.start("welcome", { email: ada.email }, { version: 1 });
     const young = await world.start("welcome", { email: ada.email });
-    await waitsFor(old, "first week");
-    await waitsFor(young, "opinion");
+    await world.waitsFor(old, "first week");
+    await world.waitsFor(young, "opinion");
     await later(2 * DAY);
     expect(await output(young)).toBe("asked after two days");
     await later(5 * DAY);
@@ -337,12 +330,12 @@ describe("other ways to write one", () => {
 
   test("19: a chain takes the case that fits, and undoes its charge when nobody checks", async () => {
     const small = await world.start("order-chain", order);
-    await waitsFor(small, "cooling off");
+    await world.waitsFor(small, "cooling off");
     await later(2_000);
     expect(await output(small)).toMatchObject({ size: "small", ship: { id: expect.any(String) } });
     expect(await turns(small)).toBeLessThanOrEqual(4);
     const large = await world.start("order-chain", { ...order, amount: 500_000 });
-    await waitsFor(large, "checked");
+    await world.waitsFor(large, "checked");
     await later(DAY);
     await later(5_000);
     await later(5_000);

@@ -5,6 +5,7 @@ import type { LeasedBranch } from "../../src/runtime/perform-branch.ts";
 import type { LeasedTurn } from "../../src/runtime/take-turn.ts";
 import { createWorker } from "../../src/wiring.ts";
 import { brokered, type FixtureEnv } from "../worker/fixture/brokered.ts";
+import { fixtureHandlers } from "../worker/fixture/handlers.ts";
 
 const worker = createWorker(workflows);
 
@@ -18,8 +19,4 @@ export class Turn extends WorkerEntrypoint<FixtureEnv> {
   }
 }
 
-export default {
-  fetch: (request, env, ctx) => worker.fetch(request, brokered(env), ctx),
-  queue: (batch, env, ctx) => worker.queue(batch, brokered(env), ctx),
-  scheduled: (controller, env) => worker.scheduled(controller, brokered(env)),
-} satisfies ExportedHandler<FixtureEnv>;
+export default fixtureHandlers(worker);

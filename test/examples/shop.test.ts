@@ -133,6 +133,14 @@ describe("failures that are switched on", () => {
     expect(await late).toBe("fetch failed");
   });
 
+  test("answer who is being delayed once they are switched off", async () => {
+    await send("PUT", "/failures", { charges: { delayMs: 600_000 } });
+    const late = post("/charges", charge, "k1");
+    await expect.poll(ledger).toHaveLength(1);
+    await send("DELETE", "/failures");
+    expect((await late).status).toBe(201);
+  });
+
   test.each([
     ["an unknown name", { refunds: { status: 503 } }],
     ["an unknown setting", { charges: { code: 503 } }],

@@ -17,7 +17,7 @@ export interface Ledger {
   /** Called after the effect is recorded, before the step gets its answer. What it returns is the answer. */
   onEffect: (effect: Effect) => unknown;
   of(runId: string): Effect[];
-  /** Forgets everything and answers at once again. */
+  /** Forgets everything, cuts off who still waits for an answer, and answers at once again. */
   reset(): void;
   stop(): Promise<void>;
 }
@@ -46,6 +46,7 @@ export async function startLedger(): Promise<Ledger> {
     reset() {
       effects.length = 0;
       ledger.onEffect = () => {};
+      server.closeAllConnections();
     },
     async stop() {
       server.closeAllConnections();

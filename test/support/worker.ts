@@ -3,6 +3,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bundleWorker } from "../../scripts/support/bundle.ts";
 import { type Broker, type QueueResult, startBroker } from "./broker.ts";
 import { childrenOf } from "./processes.ts";
+import { eventually } from "./waiting.ts";
 
 export const TOKEN = "test-token-0123456789abcdef";
 
@@ -22,6 +23,8 @@ export interface TestWorker {
   get(path: string): Promise<{ status: number; body: never }>;
   /** What the cron trigger does. */
   tick(): Promise<void>;
+  /** Resolves once nothing that a queue message set going is under way any more. */
+  idle(): Promise<void>;
   /** kill -9 of workerd, whatever it is doing. The broker keeps its messages until the restart. */
   kill(): void;
   /** SIGSTOP, or SIGCONT: a worker that is paused and comes back as a zombie. */
@@ -124,6 +127,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       ),
     async tick() {
       await (await mf.getWorker()).scheduled({ cron: "* * * * *" });
+    },
+    async idle() {
+      await eventually("the worker is idle", async () => (await (await call("/under-way")).json()) === 0);
     },
     kill() {
       // Its number may be another process's by now.

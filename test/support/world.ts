@@ -51,6 +51,8 @@ export interface World {
   reaches(id: string, status: RunStatus): Promise<RunRow>;
   /** Resolves once all of them have it. */
   allReach(ids: readonly string[], status: RunStatus): Promise<void>;
+  /** Resolves once the run is parked for what has that key: a run is `waiting` for its branches too. */
+  waitsFor(id: string, key: string): Promise<RunRow>;
   /**
    * What was running is lost, and everything lost is due again: the clock moves over leases, backoff and
    * grace. Then the broker hands messages over, if it did not before.
@@ -148,7 +150,15 @@ export async function createWorld(
         throw new Error(JSON.stringify(rows));
       });
     },
+    waitsFor: (id, key) =>
+      eventually(`run ${id} waits for ${key}`, async () => {
+        const row = await run(id);
+        if (row.status === "waiting" && row.current_step === key) return row;
+        throw new Error(JSON.stringify(row));
+      }),
     async expireLeases() {
+      // What a wake-up sets going may kill the worker before it has answered the tick.
+      broker.pause();
       await database.moveClock(leaseMs + 1);
       await worker.tick();
       await database.moveClock(BACKOFF_AND_GRACE_MS);
@@ -170,10 +180,14 @@ export async function createWorld(
       if (!worker.alive) await worker.restart({ paused: true });
       worker.resume();
       const stuck = await database.rows("select * from pawl.stuck_runs");
+      // What one test leaves under way must not meet the next one's faults.
+      broker.pause();
+      ledger.reset();
+      await gateway.reset();
+      for (const each of [...others, worker]) await each.idle();
+      await gateway.reset();
       broker.reset();
       broker.resume();
-      await gateway.reset();
-      ledger.reset();
       await database.rows(
         "truncate pawl.runs, pawl.run_tags, pawl.journal, pawl.timers, pawl.waits, pawl.deliveries, pawl.branches, pawl.channels, pawl.subscriptions, pawl.messages, pawl.run_groups, pawl.hooks, pawl.run_state, pawl.mutations, pawl.outbox, pawl.outbox_sends",
       );
