@@ -71,7 +71,7 @@ export class HeartbeatMissed extends PawlError {
   override readonly name: string = "HeartbeatMissed";
 }
 
-/** An at-most-once step or a transaction was cut off: nobody but a person can say how far it came. */
+/** An at-most-once step was cut off: nobody but a person can say how far it came. */
 export class OutcomeUnknown extends PawlError {
   readonly code = "outcome_unknown";
   override readonly retryable = false;

@@ -8,3 +8,11 @@ test("docs/errors.md lists every error code with the status that it is answered 
   const answered = Object.entries(ERRORS).map(([code, { status }]) => [code, status]);
   expect(documented.sort()).toEqual(answered.sort());
 });
+
+test("docs/errors.md names every failure that the engine makes", async () => {
+  const documented = readFileSync("docs/errors.md", "utf8");
+  const source = readFileSync("src/engine/errors.ts", "utf8");
+  const codes = [...source.matchAll(/^ {2}readonly code = "(\w+)";/gm)].map(([, code]) => code);
+  expect(codes.length).toBeGreaterThan(15);
+  expect(codes.filter((code) => !documented.includes(`\`${code}\``))).toEqual([]);
+});
