@@ -29,13 +29,13 @@ export function commitPartsSuite(bed: () => Bed): void {
       const run = await startAndClaim();
       const waits = [
         newWait("signal", "paid", { key: "payment", due: { inMs: HOUR } }),
-        newWait("child", "other"),
+        newWait("person", "other"),
       ];
       await store.commitTurns([parks(run, { wakeInMs: HOUR, waits })]);
       await store.deliverSignals("default", [signal(run, "wake")]);
       const second = await claim(run);
       expect(second.waits.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual([
-        { key: "other", kind: "child", begunAt: expect.any(Number), dueAt: null },
+        { key: "other", kind: "person", begunAt: expect.any(Number), dueAt: null },
         {
           key: "payment",
           kind: "signal",
