@@ -181,7 +181,6 @@ test("a run that kills the worker takes each neighbour with it once, and never t
   }
   await world.expireLeases();
   await world.reaches(id, "dead");
-  await world.expireLeases();
   await world.allReach(ids, "completed");
   expect(worst).toBe(1);
   for (const neighbour of ids) expect(ledger.of(neighbour).length).toBeLessThanOrEqual(2);

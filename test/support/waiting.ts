@@ -1,22 +1,23 @@
 /** Waiting for what has happened, instead of for time to pass. */
 import { setTimeout as pause } from "node:timers/promises";
 
+/** Without any change of the problem; the test's own timeout ends what changes for ever. */
 const PATIENCE_MS = 30_000;
 const POLL_MS = 15;
 
-/** Asks until the answer is neither undefined, false nor an error, and gives it. */
+/** Asks until the answer is neither undefined, false nor an error, and gives it. A slow machine gets its time as long as it gets on. */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
-  let problem: unknown;
-  for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(POLL_MS)) {
+  let problem: Error | undefined;
+  for (let until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(POLL_MS)) {
     try {
       const answer = await ask();
       if (answer !== undefined && answer !== false) return answer;
-      problem = undefined;
     } catch (error) {
-      problem = error;
+      if ((error as Error).message !== problem?.message) until = Date.now() + PATIENCE_MS;
+      problem = error as Error;
     }
   }
   throw new Error(`It never happened that ${what}.`, { cause: problem });
