@@ -417,11 +417,13 @@ describe("I11: a statement locks its runs in ascending order", () => {
       ({ id }) => id,
     );
 
-  test.each([
+  const JOINS = [
     ["nested loops", "set enable_hashjoin = off; set enable_mergejoin = off"],
     ["hash joins", "set enable_nestloop = off; set enable_mergejoin = off"],
     ["merge joins", "set enable_nestloop = off; set enable_hashjoin = off"],
-  ])("a commit that waits for its first run holds no other: %s", async (_, settings) => {
+  ] as const;
+
+  test.each(JOINS)("a commit that waits for its first run holds no other: %s", async (_, settings) => {
     const { startAndClaim } = bed();
     const runs = [];
     for (const id of ["c", "a", "d", "b"]) runs.push(await startAndClaim({ id }));
@@ -434,6 +436,23 @@ describe("I11: a statement locks its runs in ascending order", () => {
       async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
     );
     expect(committed?.turns).toHaveLength(4);
+    await forced.end();
+  });
+
+  test.each(JOINS)("branches' outcomes that wait for their first run hold no other: %s", async (_, settings) => {
+    const outcomes = [];
+    for (const id of ["c", "a", "d", "b"]) {
+      const run = await forked(bed(), ["x"], {}, { id });
+      outcomes.push(outcome(await claimBranch(bed(), run, "x")));
+    }
+    const forced = await openSession(database.url, settings);
+    const [due] = await whileHeld(
+      database,
+      hold("a"),
+      [() => createStore(forced.db).commitBranches(outcomes.toReversed())],
+      async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
+    );
+    expect(due).toHaveLength(4);
     await forced.end();
   });
 

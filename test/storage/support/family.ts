@@ -25,8 +25,9 @@ export async function forked(
   bed: Bed,
   keys: readonly string[],
   more: Partial<Decision> = {},
+  fields: Partial<NewRun> = {},
 ): Promise<ClaimedRun> {
-  const run = await bed.startAndClaim();
+  const run = await bed.startAndClaim(fields);
   await bed.store.commitTurns([parks(run, { branches: keys.map((key) => newBranch(key)), ...more })]);
   return run;
 }
