@@ -3,6 +3,7 @@
  * first row, the other one acts. Traps 1 and 2 of the architecture, I2, I4 and I11.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BranchOutcome } from "../../src/engine/branch.ts";
 import type { Effect } from "../../src/engine/effect.ts";
 import type { DueRun, Store } from "../../src/engine/ports.ts";
 import type { ClaimedRun } from "../../src/engine/run.ts";
@@ -439,22 +440,25 @@ describe("I11: a statement locks its runs in ascending order", () => {
     await forced.end();
   });
 
-  test.each(JOINS)("branches' outcomes that wait for their first run hold no other: %s", async (_, settings) => {
-    const outcomes = [];
-    for (const id of ["c", "a", "d", "b"]) {
-      const run = await forked(bed(), ["x"], {}, { id });
-      outcomes.push(outcome(await claimBranch(bed(), run, "x")));
-    }
-    const forced = await openSession(database.url, settings);
-    const [due] = await whileHeld(
-      database,
-      hold("a"),
-      [() => createStore(forced.db).commitBranches(outcomes.toReversed())],
-      async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
-    );
-    expect(due).toHaveLength(4);
-    await forced.end();
-  });
+  test.each(JOINS)(
+    "branches' outcomes that wait for their first run hold no other: %s",
+    async (_, settings) => {
+      const outcomes: BranchOutcome[] = [];
+      for (const id of ["c", "a", "d", "b"]) {
+        const run = await forked(bed(), ["x"], {}, { id });
+        outcomes.push(outcome(await claimBranch(bed(), run, "x")));
+      }
+      const forced = await openSession(database.url, settings);
+      const [due] = await whileHeld(
+        database,
+        hold("a"),
+        [() => createStore(forced.db).commitBranches(outcomes.toReversed())],
+        async () => expect(await unlocked()).toEqual(["b", "c", "d"]),
+      );
+      expect(due).toHaveLength(4);
+      await forced.end();
+    },
+  );
 
   test("an attempt of a branch that failed waits for its run before it takes the branch", async () => {
     const run = await forked(bed(), ["a"]);

@@ -41,7 +41,7 @@ export interface Broker {
   /** Hands nothing over until `resume`. */
   pause(): void;
   resume(): void;
-  /** Loses all it has and behaves well again. */
+  /** Loses all it has, what is being consumed too, and behaves well again. */
   reset(): void;
   /** Gives up on the batch that is being consumed: its worker is gone, and its messages come again. */
   abandon(): void;
@@ -67,6 +67,7 @@ export async function startBroker(
   let retries = 0;
   let paused = false;
   let pumping = false;
+  let resets = 0;
   let abandoned = Promise.withResolvers<never>();
   abandoned.promise.catch(() => {});
 
@@ -82,11 +83,12 @@ export async function startBroker(
     pumping = true;
     while (waiting.length > 0 && !paused) {
       const batch = waiting.splice(0, BATCH).map(toMessage);
+      const before = resets;
       // A worker that is killed may leave its consumer without an answer for ever.
-      await Promise.race([consume(batch), abandoned.promise]).then(
-        (result) => settle(batch, result),
-        () => batch.map((message) => again(message, 0)),
-      );
+      const result = await Promise.race([consume(batch), abandoned.promise]).catch(() => null);
+      if (before !== resets) continue;
+      if (result !== null) settle(batch, result);
+      else for (const message of batch) again(message, 0);
     }
     pumping = false;
   };
@@ -180,6 +182,7 @@ export async function startBroker(
       void pump();
     },
     reset() {
+      resets += 1;
       clear();
       sent.length = 0;
       retries = 0;
