@@ -1,5 +1,5 @@
 /** The values that storage verbs take, with everything that a test does not care about filled in. */
-import { ulid } from "ulid";
+import { monotonicFactory } from "ulid";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Decision } from "../../../src/engine/decide.ts";
 import { type Failure, toFailure } from "../../../src/engine/failure.ts";
@@ -14,9 +14,12 @@ export const LEASE = 60_000;
 
 export const boom: Failure = withoutStack(toFailure(new Error("boom")));
 
+/** Each id comes after the one before, as those of runs that are started one after the other do. */
+const nextId = monotonicFactory();
+
 export function newRun(fields: Partial<NewRun> = {}): NewRun {
   return {
-    id: ulid(),
+    id: nextId(),
     workflow: "ship",
     version: 1,
     input: encode({ order: 7 }, "The input"),
