@@ -1,4 +1,4 @@
-/** What every store promises, verb by verb. `make` gives the store; an afterEach looks for stuck runs. */
+/** What every store promises, verb by verb. `make` gives the store; an afterEach looks for stuck runs and broken rows. */
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
 import { appendStepsSuite } from "./suite/append-steps.ts";
 import { cancelRunSuite } from "./suite/cancel-run.ts";
@@ -61,8 +61,10 @@ export function useBed(make: () => Promise<StoreUnderTest>): () => Bed {
   });
   afterEach(async () => {
     const stuck = await bed?.stuckRuns();
+    const violations = await bed?.violations();
     await bed?.clear();
     expect(stuck).toEqual([]);
+    expect(violations).toEqual([]);
   });
   afterAll(() => bed?.close());
   return () => {

@@ -23,6 +23,8 @@ export interface StoreUnderTest {
   timers(ref: RunRef): Promise<string[]>;
   /** Runs that nothing would ever move again; always empty. */
   stuckRuns(): Promise<unknown[]>;
+  /** What is stored and must not be; always empty. Postgres refuses it by itself. */
+  violations(): Promise<string[]>;
   /** Forgets everything that is stored, and puts the clock right. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -128,6 +130,7 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
         ),
       ),
     stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
+    violations: async () => [],
     async clear() {
       await made.pool.query(CLEAR);
       if (moved !== 0) await made.moveClock(-moved);

@@ -1,0 +1,93 @@
+/** I2: every claim raises the branch's turn, the number that everything written for it must carry. */
+import type { ClaimedBranches } from "../../../src/engine/ports.ts";
+import type { BranchRef, ClaimedBranch, ClaimedRun } from "../../../src/engine/run.ts";
+import { entriesOf, parentOf } from "./shapes.ts";
+import { type BranchRow, findRun, type State, type StoredRun } from "./tables.ts";
+import { byRef, compareText, isDue, isMoving } from "./values.ts";
+
+interface Asked {
+  readonly run: StoredRun;
+  readonly branch: BranchRow;
+}
+
+export function claimBranches(state: State, refs: readonly BranchRef[], leaseMs: number): ClaimedBranches {
+  return claimThose(state, refs, leaseMs, (lostTurns) => lostTurns === 0);
+}
+
+export function claimSuspectBranch(state: State, ref: BranchRef, leaseMs: number): ClaimedBranches {
+  return claimThose(state, [ref], leaseMs, (lostTurns) => lostTurns > 0);
+}
+
+function claimThose(
+  state: State,
+  refs: readonly BranchRef[],
+  leaseMs: number,
+  mayBeClaimed: (lostTurns: number) => boolean,
+): ClaimedBranches {
+  const due = new Set<BranchRow>();
+  const claimable: Asked[] = [];
+  for (const ref of refs) {
+    const asked = find(state, ref);
+    if (asked === null || due.has(asked.branch) || !isDue(asked.branch, state.now)) continue;
+    due.add(asked.branch);
+    const { status, phase } = asked.run.row;
+    if (mayBeClaimed(asked.branch.lostTurns) && isMoving(status) && phase === "forward")
+      claimable.push(asked);
+  }
+  claimable.sort((a, b) => byRef(a.run, b.run) || compareText(a.branch.key, b.branch.key));
+  const claimed = claim(state, claimable, leaseMs);
+  return { claimed, suspects: refs.filter((ref) => isSuspect(find(state, ref), state.now)) };
+}
+
+function find(state: State, { tenant, runId, key }: BranchRef): Asked | null {
+  const run = findRun(state, tenant, runId);
+  const branch = run?.branches.get(key);
+  return run === undefined || branch === undefined ? null : { run, branch };
+}
+
+function isSuspect(asked: Asked | null, now: number): boolean {
+  return asked !== null && asked.branch.lostTurns > 0 && isDue(asked.branch, now);
+}
+
+function claim({ now }: State, asked: readonly Asked[], leaseMs: number): ClaimedBranch[] {
+  const shared = new Map<StoredRun, Map<number, ClaimedRun>>();
+  return asked.map(({ run, branch }) => {
+    branch.turn += 1;
+    branch.wakeAt = null;
+    branch.wakeUpSentAt = null;
+    branch.leaseExpiresAt = now + leaseMs;
+    const { key, turn: branchTurn, attempt, spent, askedAt } = branch;
+    const { tenant, id: runId } = run.row;
+    const states = shared.get(run) ?? new Map<number, ClaimedRun>();
+    shared.set(run, states);
+    const then = states.get(askedAt) ?? runAsOf(run, askedAt, now);
+    states.set(askedAt, then);
+    return { tenant, runId, key, branchTurn, attempt, spent, run: then };
+  });
+}
+
+/** Nothing has arrived for a run that stands where one of its steps was asked for. */
+function runAsOf({ row, journal }: StoredRun, askedAt: number, now: number): ClaimedRun {
+  return {
+    tenant: row.tenant,
+    runId: row.id,
+    workflow: row.workflow,
+    version: row.version,
+    turn: row.turn,
+    tags: row.tags,
+    input: row.input,
+    now,
+    startedAt: row.startedAt ?? now,
+    deadlineAt: row.deadlineAt,
+    parent: parentOf(row),
+    journal: entriesOf(journal, 0, askedAt),
+    deliveries: 0,
+    verdict: null,
+    failedCompensations: 0,
+    partial: false,
+    timers: [],
+    waits: [],
+    branches: [],
+    inbox: [],
+  };
+}
