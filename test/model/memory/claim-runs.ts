@@ -93,19 +93,16 @@ export function reloadRun(state: State, run: ClaimedRun): ClaimedRun | null {
 function partsOf(run: StoredRun, from: number) {
   return {
     journal: entriesOf(run.journal, from),
-    timers: [...run.timers.values()].sort((a, b) => a.dueAt - b.dueAt),
-    waits: Array.from(run.waits.values(), ({ wait }) => wait),
-    branches: Array.from(run.branches.values(), ({ key, leaseExpiresAt }) => ({
-      key,
-      leased: leaseExpiresAt !== null,
-    })),
+    timers: valuesOf(run.timers, (timer) => timer).sort((a, b) => a.dueAt - b.dueAt),
+    waits: valuesOf(run.waits, ({ wait }) => wait),
+    branches: valuesOf(run.branches, ({ key, leaseExpiresAt }) => ({ key, leased: leaseExpiresAt !== null })),
     inbox: inboxOf(run),
   };
 }
 
 /** At most so many. What the run waits for comes first, so that a flood of other signals hides nothing from it. */
 function inboxOf({ inbox, waits }: StoredRun): Delivery[] {
-  const all = Array.from(inbox.values(), ({ delivery }) => delivery);
+  const all = valuesOf(inbox, ({ delivery }) => delivery);
   if (all.length <= INBOX_LIMIT) return all;
   const awaited = new Set<string>();
   for (const { wait, name } of waits.values()) if (wait.kind === "signal") awaited.add(name);
@@ -114,4 +111,11 @@ function inboxOf({ inbox, waits }: StoredRun): Delivery[] {
     .sort((a, b) => rank(a) - rank(b) || a.id - b.id)
     .slice(0, INBOX_LIMIT)
     .sort((a, b) => a.id - b.id);
+}
+
+/** Most runs have none of most things: then nothing is walked. */
+function valuesOf<From, To>(map: ReadonlyMap<unknown, From>, read: (value: From) => To): To[] {
+  const values: To[] = [];
+  if (map.size > 0) for (const value of map.values()) values.push(read(value));
+  return values;
 }

@@ -27,7 +27,9 @@ export function commitTurns(state: State, decisions: readonly Decision[]): Commi
   refuseWhatTablesRefuse(state, held);
   const turns = held.map((one) => endTurn(state, one));
   const due = held.flatMap(({ run }) => wakeUpOf(state, run));
-  for (const part of PARTS) due.push(...part(state, held));
+  for (const part of PARTS) {
+    for (const one of held) if (part.concerns(one.decision)) due.push(...part.write(state, one));
+  }
   for (const decision of missing) {
     const run = committedBefore(state, decision, held);
     if (run === null) continue;

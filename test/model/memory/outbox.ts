@@ -10,14 +10,14 @@ import type {
 } from "../../../src/engine/event.ts";
 import { NOBODY, type Part } from "./commit/held.ts";
 import type { EventRow, SendRow, State, StoredRun, TenantTables } from "./tables.ts";
-import { after, byRef } from "./values.ts";
+import { after } from "./values.ts";
 
-export const addEvents: Part = (state, held) => {
-  const emitting = held.filter(({ decision }) => decision.effects.some(({ kind }) => kind === "emit"));
-  for (const { run, tenant, decision } of emitting.sort((a, b) => byRef(a.run, b.run))) {
+export const addEvents: Part = {
+  concerns: ({ effects }) => effects.length > 0,
+  write(state, { run, tenant, decision }) {
     for (const effect of decision.effects) if (effect.kind === "emit") emit(state, tenant, run, effect.event);
-  }
-  return NOBODY;
+    return NOBODY;
+  },
 };
 
 /** The same id again is there already. */

@@ -5,19 +5,22 @@ import { instantOf, sentAt, spanUntil } from "../values.ts";
 import { NOBODY, type Part } from "./held.ts";
 
 /** Branches that nobody waits for any more. Of a run that compensates, only those that nobody performs. */
-export const endBranches: Part = (_, held) => {
-  for (const { run, decision } of held) {
+export const endBranches: Part = {
+  concerns: ({ endedBranches }) => endedBranches.length > 0,
+  write(_, { run, decision }) {
     for (const key of decision.endedBranches) {
       const isLeased = (run.branches.get(key)?.leaseExpiresAt ?? null) !== null;
       if (!isLeased || decision.verdict === null) run.branches.delete(key);
     }
-  }
-  return NOBODY;
+    return NOBODY;
+  },
 };
 
 /** Steps that run apart from now on, each with a wake-up of its own. */
-export const forkBranches: Part = (state, held) =>
-  held.flatMap(({ run, decision }) => decision.branches.flatMap((branch) => fork(state, run, branch)));
+export const forkBranches: Part = {
+  concerns: ({ branches }) => branches.length > 0,
+  write: (state, { run, decision }) => decision.branches.flatMap((branch) => fork(state, run, branch)),
+};
 
 function fork({ now }: State, run: StoredRun, branch: NewBranch): DueRun[] {
   const { key, askedAt, attempt, spent, due } = branch;

@@ -8,15 +8,18 @@ import { type Held, NOBODY, type Part } from "./held.ts";
 
 /** Runs that a turn starts: children, detached runs, and the one that goes on in its place. */
 export function childrenOf({ effects, successor }: Decision): NewRun[] {
-  const started = effects.flatMap((effect) => (effect.kind === "start" ? [effect.run] : []));
-  return successor === null ? started : [...started, successor];
+  const born: NewRun[] = [];
+  for (const effect of effects) if (effect.kind === "start") born.push(effect.run);
+  if (successor !== null) born.push(successor);
+  return born;
 }
 
-export const startChildren: Part = (state, held) => {
-  const born = held.flatMap((one) => childrenOf(one.decision).map((child) => ({ one, child })));
-  if (born.length === 0) return NOBODY;
-  born.sort((a, b) => compareText(a.child.id, b.child.id));
-  return born.flatMap(({ one, child }) => startChild(state, one, child));
+export const startChildren: Part = {
+  concerns: ({ effects, successor }) => successor !== null || effects.some(({ kind }) => kind === "start"),
+  write: (state, held) =>
+    childrenOf(held.decision)
+      .sort((a, b) => compareText(a.id, b.id))
+      .flatMap((child) => startChild(state, held, child)),
 };
 
 /** Of a run that a person holds they are held, too, but for the detached ones. */
@@ -39,13 +42,13 @@ function startChild({ now }: State, { run, tenant }: Held, child: NewRun): DueRu
 }
 
 /** A run that goes on as another takes with it what has arrived, what it listens to, and whoever waits for it. */
-export const moveOn: Part = (_, held) => {
-  for (const one of held) {
-    const successor = one.decision.successor;
-    const next = successor === null ? undefined : one.tenant.runs.get(successor.id);
-    if (next !== undefined) move(one, next);
-  }
-  return NOBODY;
+export const moveOn: Part = {
+  concerns: ({ successor }) => successor !== null,
+  write(_, held) {
+    const next = held.tenant.runs.get(held.decision.successor?.id ?? "");
+    if (next !== undefined) move(held, next);
+    return NOBODY;
+  },
 };
 
 function move({ run, tenant }: Held, next: StoredRun): void {

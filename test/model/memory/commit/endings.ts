@@ -6,16 +6,9 @@ import { type State, type StoredRun, type TenantTables, tenantOf } from "../tabl
 import { dueNow } from "../values.ts";
 import { NOBODY, type Part } from "./held.ts";
 
-export const tellParents: Part = (state, held) => {
-  const ended = held.filter(
-    ({ decision }) => isFinal(decision.status) && decision.parent?.key != null && decision.successor === null,
-  );
-  return ended.length === 0
-    ? NOBODY
-    : tellParentsOf(
-        state,
-        ended.map(({ run }) => run),
-      ).map(dueNow);
+export const tellParents: Part = {
+  concerns: ({ status, parent, successor }) => isFinal(status) && parent?.key != null && successor === null,
+  write: (state, { run }) => tellParentsOf(state, [run]).map(dueNow),
 };
 
 /** Tells the parents of runs that have ended, once: only while their wait for this very child stands. */
@@ -39,11 +32,12 @@ export function tellParentsOf(state: State, ended: readonly StoredRun[]): Stored
   return bump(state, arrivals);
 }
 
-export const clearUp: Part = (state, held) => {
-  for (const { run, tenant, decision } of held) {
-    if (isFinal(decision.status)) leaveNothingBehind(state, tenant, run);
-  }
-  return NOBODY;
+export const clearUp: Part = {
+  concerns: ({ status }) => isFinal(status),
+  write(state, { run, tenant }) {
+    leaveNothingBehind(state, tenant, run);
+    return NOBODY;
+  },
 };
 
 /**
@@ -54,14 +48,14 @@ export function leaveNothingBehind({ tables }: State, tenant: TenantTables, run:
   const { status } = run.row;
   if (status !== "dead") run.branches.clear();
   if (status !== "completed" && status !== "cancelled") return;
-  for (const key of [...run.waits.keys()]) removeWait(tenant, run, key);
+  for (const key of run.waits.keys()) removeWait(tenant, run, key);
   run.inbox.clear();
   run.taken.clear();
   run.senders.clear();
   for (const message of run.brought.values()) message.claimedBy = null;
   run.brought.clear();
-  for (const channel of [...run.channels]) leaveChannel(tenant, run, channel);
-  for (const group of [...run.groups]) leaveGroup(tenant, run, group);
+  for (const channel of run.channels) leaveChannel(tenant, run, channel);
+  for (const group of run.groups) leaveGroup(tenant, run, group);
   for (const { digest } of run.hooks.values()) tables.hooks.delete(digest);
   run.hooks.clear();
 }

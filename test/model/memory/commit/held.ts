@@ -9,7 +9,13 @@ export interface Held {
   readonly tenant: TenantTables;
 }
 
-/** What a commit writes besides runs and journals, for all its turns at once; gives what is due because of it. */
-export type Part = (state: State, held: readonly Held[]) => readonly DueRun[];
+/** What a commit writes besides the run and its journal: for all its turns one part, then for all of them the next. */
+export interface Part {
+  /** False when the decision has nothing for it. */
+  concerns(decision: Decision): boolean;
+  /** Gives what is due because of it. */
+  write(state: State, held: Held): readonly DueRun[];
+}
 
+/** What a part gives that makes nobody due. */
 export const NOBODY: readonly DueRun[] = [];

@@ -1,45 +1,48 @@
 /** What runs show to others: groups, hooks, state. */
 import type { Json } from "../../../../src/engine/codec.ts";
-import type { Effect } from "../../../../src/engine/effect.ts";
 import { addHook, joinGroup, leaveGroup } from "../runs.ts";
-import type { State } from "../tables.ts";
 import { after } from "../values.ts";
-import { type Held, NOBODY, type Part } from "./held.ts";
-
-/** Does `change` for every effect of every turn, in the order in which they were made. */
-function forEachEffect(change: (state: State, held: Held, effect: Effect) => void): Part {
-  return (state, held) => {
-    for (const one of held) for (const effect of one.decision.effects) change(state, one, effect);
-    return NOBODY;
-  };
-}
+import { NOBODY, type Part } from "./held.ts";
 
 /** Of several joins and leaves of one group, the last counts. */
-export const changeGroups: Part = (state, held) => {
-  for (const { run, tenant, decision } of held) {
+export const changeGroups: Part = {
+  concerns: ({ effects }) => effects.length > 0,
+  write({ now }, { run, tenant, decision }) {
     const last = new Map<string, boolean>();
     for (const effect of decision.effects) {
       if (effect.kind === "join" || effect.kind === "leave") last.set(effect.group, effect.kind === "join");
     }
     for (const [name, member] of last) {
-      if (member) joinGroup(tenant, run, name, state.now);
+      if (member) joinGroup(tenant, run, name, now);
       else leaveGroup(tenant, run, name);
     }
-  }
-  return NOBODY;
+    return NOBODY;
+  },
 };
 
-export const addHooks = forEachEffect((state, { run }, effect) => {
-  if (effect.kind !== "hook") return;
-  addHook(state, run, effect.key, effect.digest, after(state.now, effect.expiresInMs));
-});
+export const addHooks: Part = {
+  concerns: ({ effects }) => effects.length > 0,
+  write(state, { run, decision }) {
+    for (const effect of decision.effects) {
+      if (effect.kind !== "hook") continue;
+      addHook(state, run, effect.key, effect.digest, after(state.now, effect.expiresInMs));
+    }
+    return NOBODY;
+  },
+};
 
-export const changeState = forEachEffect(({ now }, { run }, effect) => {
-  if (effect.kind !== "set" && effect.kind !== "append") return;
-  const { kind, key, value } = effect;
-  const before = run.state.get(key)?.value;
-  run.state.set(key, { value: kind === "set" ? value.json : append(before, value.json), updatedAt: now });
-});
+export const changeState: Part = {
+  concerns: ({ effects }) => effects.length > 0,
+  write({ now }, { run, decision }) {
+    for (const effect of decision.effects) {
+      if (effect.kind !== "set" && effect.kind !== "append") continue;
+      const { kind, key, value } = effect;
+      const before = run.state.get(key)?.value;
+      run.state.set(key, { value: kind === "set" ? value.json : append(before, value.json), updatedAt: now });
+    }
+    return NOBODY;
+  },
+};
 
 /** What is no array yet becomes the first item of one. */
 function append(before: Json | undefined, item: Json): Json {

@@ -5,11 +5,12 @@ import { dueNow, instantOf } from "../values.ts";
 import { type Held, NOBODY, type Part } from "./held.ts";
 
 /** I5: taken in the commit that journals them. Of a signal its id stays, and of a message of its own too. */
-export const consumeDeliveries: Part = (_, held) => {
-  for (const { run, decision } of held) {
+export const consumeDeliveries: Part = {
+  concerns: ({ consumed }) => consumed.length > 0,
+  write(_, { run, decision }) {
     for (const { id, key } of decision.consumed) consume(run, id, key);
-  }
-  return NOBODY;
+    return NOBODY;
+  },
 };
 
 function consume(run: StoredRun, id: number, key: string | null): void {
@@ -37,25 +38,27 @@ function takeMessage({ brought }: StoredRun, messageId: number): void {
   brought.delete(messageId);
 }
 
-export const endWaits: Part = (_, held) => {
-  for (const { run, tenant, decision } of held) {
+export const endWaits: Part = {
+  concerns: ({ endedWaits }) => endedWaits.length > 0,
+  write(_, { run, tenant, decision }) {
     for (const key of decision.endedWaits) removeWait(tenant, run, key);
-  }
-  return NOBODY;
+    return NOBODY;
+  },
 };
 
 /** One whose fact is there already leaves the run ready: what is buffered must not be slept over. */
-export const beginWaits: Part = (state, held) =>
-  held.flatMap((one) => {
-    if (one.decision.waits.length === 0) return [];
-    const { run } = one;
-    begin(state, one);
-    if (run.row.status !== "waiting" || !isAnswered(one)) return [];
+export const beginWaits: Part = {
+  concerns: ({ waits }) => waits.length > 0,
+  write(state, held) {
+    const { run } = held;
+    begin(state, held);
+    if (run.row.status !== "waiting" || !isAnswered(held)) return NOBODY;
     run.row.status = "ready";
     run.row.wakeAt = state.now;
     run.row.wakeUpSentAt = state.now;
     return [dueNow(run)];
-  });
+  },
+};
 
 function begin({ now }: State, { run, tenant, decision }: Held): void {
   for (const { key, kind, name, due } of decision.waits) {
