@@ -45,7 +45,8 @@ export const changeState: Part = {
 with ${given('"key" text, "isSet" boolean, "value" jsonb, "added" jsonb')}
 insert into pawl.run_state as s (tenant, run_id, key, value, updated_at)
 select g.tenant, g."runId", g.key,
-  case when not g."isSet" then g.added when g.added = '[]' then coalesce(g.value, 'null') else g.value || g.added end,
+  case when not g."isSet" then g.added when g.added = '[]' then coalesce(g.value, 'null')
+    else coalesce(g.value, 'null') || g.added end,
   pawl.clock()
 from given g
 on conflict (tenant, run_id, key) do update set updated_at = excluded.updated_at,

@@ -454,6 +454,23 @@ export function commitPartsSuite(bed: () => Bed): void {
       expect((row.expires_at as Date).getTime()).toBeCloseTo(run.now + HOUR, -4);
     });
 
+    test("what is appended to a value that is no array makes one of both", async () => {
+      const { startAndClaim, claim, store, rowsOf } = bed();
+      const run = await startAndClaim();
+      const state = async () =>
+        Object.fromEntries((await rowsOf("run_state", run)).map(({ key, value }) => [key, value]));
+      const values = [null, 7, "text", { x: 1 }, [1]];
+      const both = values.flatMap((value, i) => [set(String(i), value), append(String(i), 2)]);
+      await store.commitTurns([decision(run, { effects: both })]);
+      const expected = { 0: [null, 2], 1: [7, 2], 2: ["text", 2], 3: [{ x: 1 }, 2], 4: [1, 2] };
+      expect(await state()).toEqual(expected);
+      const only = values.map((value, i) => set(String(i), value));
+      await store.commitTurns([decision(await claim(run), { effects: only })]);
+      const later = values.map((_, i) => append(String(i), 2));
+      await store.commitTurns([decision(await claim(run), { effects: later })]);
+      expect(await state()).toEqual(expected);
+    });
+
     test("what a turn sets and appends comes down to one value of each key", async () => {
       const { startAndClaim, claim, store, rowsOf } = bed();
       const run = await startAndClaim();
