@@ -101,7 +101,7 @@ committed as (
   from held d cross join at,
     lateral (select least(at.now + d."wakeInMs" * interval '1 ms', to_timestamp(d."wakeAt" / 1000)) as at) w
   where r.tenant = d.tenant and r.id = d."runId"
-  returning r.tenant, r.id, r.status, r.wake_at
+  returning r.tenant, r.id, r.turn, r.status, r.wake_at
 ),
 journaled as (
   insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at,
@@ -131,7 +131,7 @@ ended as (
 select c.tenant, c.id, c.status, noted.refs,
   case when c.wake_at is not null then greatest(0, ceil(extract(epoch from c.wake_at - at.now) * 1000))::float8 end as wake_in_ms
 from (select set_config('pawl.committed',
-  (select coalesce(jsonb_agg(jsonb_build_array(tenant, id)), '[]')::text from committed), true) as refs) noted
+  (select coalesce(jsonb_agg(jsonb_build_array(tenant, id, turn)), '[]')::text from committed), true) as refs) noted
 left join committed c on true cross join at`;
 
 const COMMIT = commit(OWN_RUNS);

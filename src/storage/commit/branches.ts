@@ -1,11 +1,11 @@
 import type { When } from "../../engine/edge.ts";
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /** Steps that run apart from now on, each with a wake-up of its own. */
 export const forkBranches: Part = {
   rowsOf: (decision) =>
     decision.branches.map(({ key, askedAt, attempt, spent, due }) => ({
-      ...runOf(decision),
+      ...turnOf(decision),
       key,
       askedAt,
       attempt,
@@ -32,7 +32,7 @@ from forked f cross join at`,
 /** Branches that nobody waits for any more. Of a run that compensates, only those that nobody performs. */
 export const endBranches: Part = {
   rowsOf: (decision) =>
-    decision.endedBranches.map((key) => ({ ...runOf(decision), key, idle: decision.verdict !== null })),
+    decision.endedBranches.map((key) => ({ ...turnOf(decision), key, idle: decision.verdict !== null })),
   text: `
 with ${given('"key" text, "idle" boolean')}
 delete from pawl.branches b using given g

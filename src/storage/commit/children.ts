@@ -1,4 +1,4 @@
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /**
  * Runs that this one starts: children, detached runs, and the one that goes on in its place. Of a run that a person
@@ -9,7 +9,7 @@ export const startChildren: Part = {
     const started = decision.effects.flatMap((effect) => (effect.kind === "start" ? [effect.run] : []));
     const all = decision.successor === null ? started : [...started, decision.successor];
     return all.map(({ parent, ...run }) => ({
-      ...runOf(decision),
+      ...turnOf(decision),
       ...run,
       parentId: parent?.runId ?? null,
       parentKey: parent?.key ?? null,
@@ -48,7 +48,7 @@ from started s cross join at where s.wake_at is not null`,
 /** A run that goes on as another takes with it what has arrived, what it listens to, and whoever waits for it. */
 export const moveOn: Part = {
   rowsOf: (decision) =>
-    decision.successor === null ? [] : [{ ...runOf(decision), id: decision.successor.id }],
+    decision.successor === null ? [] : [{ ...turnOf(decision), id: decision.successor.id }],
   text: `
 with ${given('"id" text')},
 left_behind as (

@@ -1,11 +1,11 @@
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /**
  * I5: taken in the commit that journals them. Of a signal its id stays, and of a message of its own too, until the
  * clean-up: a publisher whose turn was lost publishes it again under that id.
  */
 export const consumeDeliveries: Part = {
-  rowsOf: (decision) => decision.consumed.map(({ id, key }) => ({ ...runOf(decision), id, key })),
+  rowsOf: (decision) => decision.consumed.map(({ id, key }) => ({ ...turnOf(decision), id, key })),
   text: `
 with ${given('"id" bigint, "key" text')},
 kept as (

@@ -1,6 +1,6 @@
 import { isFinal } from "../../engine/run.ts";
 import { bump } from "../bump.ts";
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /**
  * What a run leaves behind. A failed one may be revived and keeps what it waits for; a dead one keeps its
@@ -34,7 +34,7 @@ no_hooks as (
 )`;
 
 export const clearUp: Part = {
-  rowsOf: (decision) => (isFinal(decision.status) ? [{ ...runOf(decision), status: decision.status }] : []),
+  rowsOf: (decision) => (isFinal(decision.status) ? [{ ...turnOf(decision), status: decision.status }] : []),
   text: `
 with ${given('"status" text')},
 ended as (select tenant, "runId" as run_id, status from given),
@@ -61,11 +61,11 @@ bumped as (${bump("told")})`;
 export const tellParents: Part = {
   rowsOf: (decision) =>
     isFinal(decision.status) && decision.parent?.key != null && decision.successor === null
-      ? [runOf(decision)]
+      ? [turnOf(decision)]
       : [],
   text: `
-with given as materialized (select * from jsonb_to_recordset($1::jsonb) as g ("tenant" text, "runId" text)),
-ended as (select g.tenant, g."runId" as run_id from given g join pawl.committed() c on c.tenant = g.tenant and c.run_id = g."runId"),
+with ${given()},
+ended as (select tenant, "runId" as run_id from given),
 ${TELL_PARENTS}
 select tenant, id, null as branch, 0::float8 as wake_in_ms from bumped where due`,
 };

@@ -1,10 +1,10 @@
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /** Events go into the outbox with the commit, and from there to the sinks. `n` keeps the order in which they were made. */
 export const addEvents: Part = {
   rowsOf: (decision) =>
     decision.effects.flatMap((effect, n) =>
-      effect.kind === "emit" ? [{ ...runOf(decision), n, ...effect.event }] : [],
+      effect.kind === "emit" ? [{ ...turnOf(decision), n, ...effect.event }] : [],
     ),
   text: `
 with ${given('"n" int, "id" text, "type" text, "subject" text, "data" jsonb')}

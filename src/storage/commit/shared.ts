@@ -2,7 +2,7 @@
 
 import type { Json } from "../../engine/codec.ts";
 import type { Decision } from "../../engine/decide.ts";
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /** Of several joins and leaves of one group, the last counts. */
 export const changeGroups: Part = {
@@ -11,7 +11,7 @@ export const changeGroups: Part = {
     for (const effect of decision.effects) {
       if (effect.kind === "join" || effect.kind === "leave") last.set(effect.group, effect.kind === "join");
     }
-    return [...last].map(([name, member]) => ({ ...runOf(decision), name, member }));
+    return [...last].map(([name, member]) => ({ ...turnOf(decision), name, member }));
   },
   text: `
 with ${given('"name" text, "member" boolean')},
@@ -28,7 +28,7 @@ export const addHooks: Part = {
   rowsOf: (decision) =>
     decision.effects.flatMap((effect) =>
       effect.kind === "hook"
-        ? [{ ...runOf(decision), key: effect.key, digest: effect.digest, expiresInMs: effect.expiresInMs }]
+        ? [{ ...turnOf(decision), key: effect.key, digest: effect.digest, expiresInMs: effect.expiresInMs }]
         : [],
     ),
   text: `
@@ -57,6 +57,7 @@ on conflict (tenant, run_id, key) do update set updated_at = excluded.updated_at
 interface StateRow {
   readonly tenant: string;
   readonly runId: string;
+  readonly turn: number;
   readonly key: string;
   isSet: boolean;
   value: Json;
@@ -68,7 +69,7 @@ function stateOf(decision: Decision) {
   for (const effect of decision.effects) {
     if (effect.kind !== "set" && effect.kind !== "append") continue;
     const { key, value } = effect;
-    const row = rows.get(key) ?? { ...runOf(decision), key, isSet: false, value: null, added: [] };
+    const row = rows.get(key) ?? { ...turnOf(decision), key, isSet: false, value: null, added: [] };
     if (effect.kind === "set") rows.set(key, { ...row, isSet: true, value: value.json, added: [] });
     else rows.set(key, { ...row, added: [...row.added, value.json] });
   }

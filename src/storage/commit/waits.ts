@@ -1,11 +1,10 @@
-import { given, type Part, runOf } from "./part.ts";
+import { given, type Part, turnOf } from "./part.ts";
 
 /** Waits that begin. One whose fact is there already leaves the run ready: what is buffered must not be slept over. */
 export const beginWaits: Part = {
   rowsOf: (decision) =>
     decision.waits.map(({ key, kind, name, due }) => ({
-      ...runOf(decision),
-      turn: decision.turn,
+      ...turnOf(decision),
       key,
       kind,
       name,
@@ -14,7 +13,7 @@ export const beginWaits: Part = {
     })),
   text: `
 with at as materialized (select pawl.clock() as now),
-${given('"turn" int, "key" text, "kind" text, "name" text, "dueAt" float8, "dueInMs" float8')},
+${given('"key" text, "kind" text, "name" text, "dueAt" float8, "dueInMs" float8')},
 begun as (
   insert into pawl.waits (tenant, run_id, key, kind, name, begun_at, due_at, turn)
   select g.tenant, g."runId", g.key, g.kind, g.name, at.now,
@@ -33,7 +32,7 @@ returning r.tenant, r.id, null as branch, 0::float8 as wake_in_ms`,
 };
 
 export const endWaits: Part = {
-  rowsOf: (decision) => decision.endedWaits.map((key) => ({ ...runOf(decision), key })),
+  rowsOf: (decision) => decision.endedWaits.map((key) => ({ ...turnOf(decision), key })),
   text: `
 with ${given('"key" text')}
 delete from pawl.waits w using given g

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Decision } from "../../../src/engine/decide.ts";
 import type { Effect } from "../../../src/engine/effect.ts";
-import type { Bed } from "../support/bed.ts";
+import type { Bed, Table } from "../support/bed.ts";
 import { boom, DAY, decision, entry, HOUR, MINUTE, newRun, only, ref } from "../support/builders.ts";
 import {
   branchOf,
@@ -574,6 +574,28 @@ export function commitPartsSuite(bed: () => Bed): void {
       const moved = decision(zombie, { ...everything(child), status: "completed", successor, parent: its });
       expect(await store.commitTurns([moved])).toEqual({ turns: [], due: [] });
       expect(await all()).toEqual(before);
+    });
+
+    test("writes nothing beside the turn that came after it, when both come in one commit", async () => {
+      const { startAndClaim, store, claim, rowsOf, see } = bed();
+      const zombie = await startAndClaim();
+      await store.commitTurns([decision(zombie)]);
+      const alive = await claim(zombie);
+      const late = decision(zombie, { ...everything(zombie), status: "completed" });
+      const good = parks(alive, {
+        waits: [newWait("signal", "paid")],
+        branches: [newBranch("a")],
+        effects: [{ kind: "join", group: "all" }, set("phase", 1)],
+      });
+      expect((await store.commitTurns([late, good])).turns.map(ref)).toEqual([ref(alive)]);
+      expect(await see(alive)).toMatchObject({ status: "waiting", finishedAt: null });
+      const left = async (table: Table) => (await rowsOf(table, alive)).map(({ key, name }) => key ?? name);
+      expect([await left("waits"), await left("branches"), await left("hooks")]).toEqual([
+        ["paid"],
+        ["a"],
+        [],
+      ]);
+      expect([await left("run_groups"), await left("run_state")]).toEqual([["all"], ["phase"]]);
     });
 
     test("writes nothing beside a neighbour that writes everything", async () => {
