@@ -8,7 +8,8 @@ import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { ERRORS } from "../../src/http/errors.ts";
 import * as refusals from "../../src/http/refusals.ts";
-import { appWith, errorOf, REQUESTS, RUN_ID, serve, TOKEN } from "./support.ts";
+import { REQUESTS } from "./samples.ts";
+import { appWith, errorOf, RUN_ID, serve, TOKEN } from "./support.ts";
 
 const { PawlError, StoreUnavailable } = engineErrors;
 
