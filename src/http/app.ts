@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { authenticate } from "./auth.ts";
+import { bodiless } from "./body.ts";
 import type { HttpDeps, HttpEnv } from "./context.ts";
 import { answerError } from "./errors.ts";
 import { identify } from "./headers.ts";
@@ -31,6 +32,7 @@ export function createApp<Bindings extends object>(
     await next();
   });
   app.use(authenticate);
+  app.use(bodiless);
   app.use(
     methodNotAllowed({
       app,

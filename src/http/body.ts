@@ -12,16 +12,33 @@ const JSON_TYPE = /^application\/json[ \t]*(;[ \t]*charset=("utf-8"|utf-8)[ \t]*
 
 type BodyOf<Schema extends z.ZodType> = { in: { json: z.input<Schema> }; out: { json: z.output<Schema> } };
 
+/** The outermost object of a body is the route's own, unless all of the body is one value. */
+const [OWN_OBJECT, ALL_VALUE] = [1, 0];
+
+/** At the root: what is only read takes no body, and one that came with it would be ignored. */
+export const bodiless: MiddlewareHandler<HttpEnv> = async (c, next) => {
+  const { method, body, headers } = c.req.raw;
+  const given = body !== null && headers.get("content-length") !== "0";
+  if (given && (method === "GET" || method === "HEAD")) {
+    throw new InvalidRequest("body", [`a ${method} takes none`]);
+  }
+  await next();
+};
+
 /** Gives the route `c.req.valid("json")`, or throws one of the refusals that speak of bodies. */
 export function jsonBody<Schema extends z.ZodType>(
   schema: Schema,
+  own = OWN_OBJECT,
 ): MiddlewareHandler<HttpEnv, string, BodyOf<Schema>> {
   return async (c, next) => {
     requireJson(c.req.raw.headers);
-    c.req.addValidatedData("json", checkBody(schema, parseJson(await readBytes(c.req.raw))) as object);
+    c.req.addValidatedData("json", checkBody(schema, parseJson(await readBytes(c.req.raw), own)) as object);
     await next();
   };
 }
+
+/** For routes that take any JSON as one value. */
+export const anyJson = jsonBody(z.unknown(), ALL_VALUE);
 
 /** For routes that take nothing: no body, or `{}`. */
 export const noBody: MiddlewareHandler<HttpEnv> = async (c, next) => {
@@ -89,7 +106,7 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
   return bytes;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array, own = OWN_OBJECT): unknown {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
@@ -97,12 +114,11 @@ function parseJson(bytes: Uint8Array): unknown {
     throw new InvalidJson("The body is not valid UTF-8.");
   }
   if (text.trim() === "") throw new InvalidJson("The body is empty.");
-  checkShape(text);
+  checkShape(text, own);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new InvalidJson(
-      `The body is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}.`,
-    );
+  } catch {
+    // The parser's own message would quote the body, and with it what may be a secret.
+    throw new InvalidJson("The body is not JSON.");
   }
 }

@@ -13,7 +13,7 @@ import { Refusal } from "./refusals.ts";
 /** Every code that an answer can carry. Codes are stable; messages are for people and may change. */
 export const ERRORS = {
   invalid_json: { status: 400, meaning: "The body is empty, cut short, not UTF-8 or not JSON." },
-  invalid_request: { status: 400, meaning: "A field, query parameter or header is unknown or wrong." },
+  invalid_request: { status: 400, meaning: "A field, parameter or header is unknown, wrong or given twice." },
   invalid_cursor: { status: 400, meaning: "The cursor is not one that this list gave." },
   too_deep: { status: 400, meaning: "The body is nested deeper than 64 levels." },
   too_many_keys: { status: 400, meaning: "The body's values have more than 10,000 keys." },

@@ -1,4 +1,4 @@
-import { TooDeep, TooManyKeys } from "./refusals.ts";
+import { InvalidRequest, TooDeep, TooManyKeys } from "./refusals.ts";
 
 export const DEPTH_LIMIT = 64;
 export const KEY_LIMIT = 10_000;
@@ -8,19 +8,44 @@ const [QUOTE, BACKSLASH, COLON, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT
 ];
 
 /**
- * Refuses JSON text that is nested too deeply or has too many keys, before any parser sees it. The fields
- * of the outermost object are the route's own and do not count as keys. Text that is not JSON passes.
+ * Refuses JSON text that is nested too deeply, has too many keys or gives a key twice, before any parser sees it: of
+ * two equal keys a parser would drop one without a word. The keys of the `own` outermost levels are the route's fields and
+ * are counted apart. Text that is not JSON may pass.
  */
-export function checkShape(text: string): void {
-  let depth = 0;
-  let keys = 0;
+export function checkShape(text: string, own: number): void {
+  /** The keys so far of everything that is open here; none for a list. */
+  const open: (Set<string> | undefined)[] = [];
+  let [fields, keys] = [0, 0];
+  let string = "";
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
-    if (char === QUOTE) at = endOfString(text, at);
-    else if (char === OPEN_OBJECT || char === OPEN_LIST) {
-      if (++depth > DEPTH_LIMIT) throw new TooDeep(DEPTH_LIMIT);
-    } else if (char === CLOSE_OBJECT || char === CLOSE_LIST) depth--;
-    else if (char === COLON && depth > 1 && ++keys > KEY_LIMIT) throw new TooManyKeys(KEY_LIMIT);
+    if (char === QUOTE) {
+      const start = at;
+      at = endOfString(text, at);
+      string = text.slice(start, at + 1);
+    } else if (char === OPEN_OBJECT || char === OPEN_LIST) {
+      if (open.push(undefined) > DEPTH_LIMIT) throw new TooDeep(DEPTH_LIMIT);
+    } else if (char === CLOSE_OBJECT || char === CLOSE_LIST) open.pop();
+    else if (char === COLON && open.length > 0) {
+      const count = open.length > own ? ++keys : ++fields;
+      if (count > KEY_LIMIT) throw new TooManyKeys(KEY_LIMIT);
+      open[open.length - 1] = noteKey(open.at(-1) ?? new Set(), keyOf(string));
+    }
+  }
+}
+
+function noteKey(keys: Set<string>, key: string): Set<string> {
+  if (keys.has(key)) throw new InvalidRequest("body", [`${key}: is given twice`]);
+  return keys.add(key);
+}
+
+/** The key that a string in JSON text spells: escapes are another spelling of the same key. */
+function keyOf(string: string): string {
+  if (!string.includes("\\")) return string.slice(1, -1);
+  try {
+    return JSON.parse(string);
+  } catch {
+    return string;
   }
 }
 
