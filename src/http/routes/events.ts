@@ -41,12 +41,13 @@ const eventsQuery: MiddlewareHandler<
   string,
   { in: { query: Parameters }; out: { query: Question } }
 > = async (c, next) => {
-  const given: Record<string, string> = {};
+  // In a Map, where "__proto__" is a name like any other.
+  const given = new Map<string, string>();
   for (const [name, value] of new URL(c.req.url).searchParams) {
-    if (Object.hasOwn(given, name)) throw new InvalidRequest("query", [`${name}: is given twice`]);
-    given[name] = value;
+    if (given.has(name)) throw new InvalidRequest("query", [`${name}: is given twice`]);
+    given.set(name, value);
   }
-  const parsed = Query.safeParse(given);
+  const parsed = Query.safeParse(Object.fromEntries(given));
   if (!parsed.success) throw new InvalidRequest("query", problemsOf(parsed.error));
   const { limit, cursor, ...filter } = parsed.data;
   const question: Question = { filter, limit, before: cursor ?? null };
