@@ -9,6 +9,10 @@ export const TOKEN = "test-token-0123456789abcdef";
 
 export interface TestWorker {
   readonly broker: Broker;
+  /** Where it listens, for requests that `fetch` would tidy up. */
+  readonly url: URL;
+  /** Every line that it has logged. */
+  readonly logs: string[];
   /** How often it was killed. */
   readonly kills: number;
   /** False from a kill to the restart after it. */
@@ -53,6 +57,8 @@ const pids = new Set<number>();
 export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   const script = await bundleWorker(options.entry);
   let mf: Miniflare;
+  let url: URL;
+  const logs: string[] = [];
   let pid = 0;
   let kills = 0;
   let alive = false;
@@ -83,6 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       // What tests break on purpose is told here; it would drown what went wrong by itself.
       handleStructuredLogs: ({ message }: { message: string }) => {
         if (process.env.WORKER_LOGS) console.error(message);
+        logs.push(message);
       },
     } as never);
   const adopt = () => {
@@ -94,7 +101,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     alive = true;
   };
   mf = new Miniflare(workerOptions());
-  await mf.ready;
+  url = await mf.ready;
   adopt();
   const call = async (path: string, init: RequestInit = {}) => {
     const response = await mf.dispatchFetch(`http://pawl.test${path}`, {
@@ -109,6 +116,10 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   });
   return {
     broker,
+    get url() {
+      return url;
+    },
+    logs,
     get kills() {
       return kills;
     },
@@ -144,7 +155,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     async restart({ vars, paused = false } = {}) {
       broker.abandon();
       await mf.setOptions(workerOptions(vars));
-      await mf.ready;
+      url = await mf.ready;
       adopt();
       if (!paused) broker.resume();
     },

@@ -439,29 +439,3 @@ test("health says that the database answers and when the cron last ticked, to an
   expect(tickAgeMs).toBeGreaterThanOrEqual(60_000);
   expect(Date.parse(now) - Date.parse(lastTickAt)).toBe(tickAgeMs);
 });
-
-test("nothing but health answers without the token", async () => {
-  const routes: readonly (readonly [string, string])[] = [
-    ["GET", "/api/workflows"],
-    ["POST", "/api/workflows/count/runs"],
-    ["POST", "/api/workflows/count/runs:batch"],
-    ["GET", "/api/runs"],
-    ["GET", `/api/runs/${NOBODY}`],
-    ["GET", `/api/runs/${NOBODY}/journal`],
-    ["GET", `/api/runs/${NOBODY}/result`],
-    ["POST", `/api/runs/${NOBODY}/cancel`],
-    ["GET", "/api/dead-letters"],
-    ["POST", `/api/dead-letters/${NOBODY}/revive`],
-    ["POST", `/api/dead-letters/${NOBODY}/discard`],
-    ["GET", "/nothing"],
-  ];
-  for (const authorization of ["", "Bearer wrong-token-0123456789", "Basic dGVzdA=="]) {
-    for (const [method, path] of routes) {
-      const response = await world.worker.fetch(path, { method, headers: { authorization } });
-      expect({ path, status: response.status }).toEqual({ path, status: 401 });
-      expect(response.headers.get("www-authenticate")).toBe("Bearer");
-      expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
-    }
-  }
-  expect(world.gateway.answered).toEqual([]);
-});
