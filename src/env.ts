@@ -94,7 +94,8 @@ type NumberSetting =
 function wholeNumber(env: Env, name: NumberSetting, fallback: number): number {
   const text = env[name];
   if (text === undefined || text === "") return fallback;
+  // Without quoting it: a secret may stand in the wrong place, and anybody may be told this.
   if (!/^\d{1,9}$/.test(text))
-    throw new TypeError(`The setting ${name} must be a whole number, not "${text}".`);
+    throw new TypeError(`The setting ${name} must be a whole number of at most 9 digits.`);
   return Number(text);
 }
