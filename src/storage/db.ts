@@ -69,11 +69,12 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * SQLSTATE classes that say nothing about the statement: connection (08), transaction rollback (40: deadlock,
- * serialisation), resources (53), lock not available (55P03), operator intervention (57), system (58), a
- * read-only server after a failover (25006). An error without one says nothing about the statement either.
+ * SQLSTATE classes that say nothing about the statement: connection (08), who may connect (28, such as a password
+ * that was changed), transaction rollback (40: deadlock, serialisation), resources (53), lock not available (55P03),
+ * operator intervention (57), system (58), a read-only server after a failover (25006). An error without one says
+ * nothing about the statement either.
  */
-const PASSING = /^(08|40|53|57|58)|^55P03$|^25006$/;
+const PASSING = /^(08|28|40|53|57|58)|^55P03$|^25006$/;
 
 function isPassing(error: unknown): boolean {
   if (!(error instanceof NeonDbError)) return true;
