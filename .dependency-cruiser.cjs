@@ -37,6 +37,7 @@ module.exports = {
     only("http/", USE_CASES),
     packages("http/", ["node_modules/hono/", "node_modules/zod/", "node_modules/@standard-schema/spec/"]),
     only("telemetry\\.ts$", PORTS),
+    only("determinism\\.ts$", PORTS),
     only("pawl\\.ts$", PORTS),
     // A user's code: it sees the public door and its own files.
     only("workflows/", ["^src/pawl\\.ts$"]),

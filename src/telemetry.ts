@@ -3,6 +3,7 @@
  * is told, and no other file knows of it. Lines are JSON, for Workers Logs; they carry names, ids and codes,
  * never payloads or secrets.
  */
+import type { NondeterministicCall } from "./engine/errors.ts";
 import { toFailure } from "./engine/failure.ts";
 import type { Store, WakeUps } from "./engine/ports.ts";
 import type { Reads } from "./engine/reads.ts";
@@ -34,6 +35,14 @@ function timed(name: string, call: Verb): Verb {
 export function report(what: string, error: unknown): void {
   const { code, name, message, stack, cause } = toFailure(error);
   write("error", { event: "survived", what, code, name, message, stack, cause: cause?.message });
+}
+
+/** Tells the author of a workflow what its code does outside a step. */
+export function warnOfCall(call: NondeterministicCall): void {
+  const { code, message, workflow, version, remedy } = call;
+  const { stack = "" } = toFailure(call);
+  const [, ...at] = stack.split("\n").map((line) => line.trim());
+  write("warn", { event: code, message, workflow, version, call: call.call, remedy, at });
 }
 
 function write(level: "warn" | "error", line: Record<string, unknown>): void {

@@ -2,6 +2,7 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { clock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
+import { watched } from "./determinism.ts";
 import type { BranchOutcome } from "./engine/branch.ts";
 import type { Decision } from "./engine/decide.ts";
 import { type AnyWorkflow, Registry } from "./engine/workflow.ts";
@@ -20,13 +21,13 @@ import { connect } from "./storage/db.ts";
 import { createReads } from "./storage/reads.ts";
 import { createStore } from "./storage/store.ts";
 import { createTransactions } from "./storage/transactions.ts";
-import { observed, report } from "./telemetry.ts";
+import { observed, report, warnOfCall } from "./telemetry.ts";
 
 const newRunId = monotonicFactory();
 
 /** The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with. */
 export function createWorker(workflows: readonly AnyWorkflow[]) {
-  const registry = new Registry(workflows);
+  const registry = new Registry(watched(workflows, warnOfCall));
   const warmRuns = goesOnElsewhere() ? new WarmRuns() : null;
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {

@@ -113,9 +113,18 @@ export class JournalMismatch extends PawlError {
       `Step "${key}" was recorded as a ${recorded}, but the workflow now runs it as a ${now}.`,
     );
   }
-  static notReached(key: string, kind: string, reached: readonly string[]): JournalMismatch {
+  /** `lastCall` is the timer or the I/O that the workflow began last outside a step. */
+  static notReached(
+    key: string,
+    kind: string,
+    reached: readonly string[],
+    lastCall?: string,
+  ): JournalMismatch {
+    const instead = lastCall === undefined ? "" : `, and last called ${lastCall} outside one`;
     const asks =
-      reached.length === 0 ? "asks for no step" : `asks for ${reached.map((k) => `"${k}"`).join(", ")}`;
+      reached.length === 0
+        ? `asks for no step${instead}`
+        : `asks for ${reached.map((k) => `"${k}"`).join(", ")}`;
     return new JournalMismatch(
       `The journal holds ${kind} "${key}", but the workflow no longer reaches it: at that point it ${asks}. ` +
         "Put the old order back, or give the changed workflow a new version, and revive the run.",
@@ -127,13 +136,37 @@ export class JournalMismatch extends PawlError {
 export class WorkflowStalled extends PawlError {
   readonly code = "workflow_stalled";
   override readonly retryable = false;
-  constructor(workflow: string) {
+  /** `lastCall` is the timer or the I/O that it began last outside a step. */
+  constructor(workflow: string, lastCall?: string) {
+    const last = lastCall === undefined ? "" : `The last that it called outside a step is ${lastCall}. `;
     super(
       `Workflow "${workflow}" came to rest without a step to wait for: it awaits something that is not a step. ` +
-        "Wrap timers, fetches and other I/O in step.run.",
+        `${last}Wrap timers, fetches and other I/O in step.run.`,
     );
   }
   override readonly name: string = "WorkflowStalled";
+}
+
+/** A workflow called outside a step what every replay calls again. Told to its author, never thrown. */
+export class NondeterministicCall extends PawlError {
+  readonly code = "nondeterministic_call";
+  readonly workflow: string;
+  readonly version: number;
+  /** Such as `Date.now()`. */
+  readonly call: string;
+  /** What to use instead. */
+  readonly remedy: string;
+  constructor({ name, version }: { name: string; version: number }, call: string, remedy: string) {
+    super(
+      `Workflow "${name}" version ${version} called ${call} outside a step. ` +
+        `Every replay calls it again, and may get something else. Use ${remedy}.`,
+    );
+    this.workflow = name;
+    this.version = version;
+    this.call = call;
+    this.remedy = remedy;
+  }
+  override readonly name: string = "NondeterministicCall";
 }
 
 /** A step was called in a way that cannot be recorded, such as with an empty name. */

@@ -204,7 +204,8 @@ export interface Workflow<Input = unknown, Output = unknown> {
   readonly name: string;
   readonly version: number;
   readonly schema: StandardSchemaV1 | undefined;
-  readonly run: (context: WorkflowContext<Input>) => Promise<Output>;
+  /** `note` is told of timers and I/O that the function begins outside a step, where somebody listens for them. */
+  readonly run: (context: WorkflowContext<Input>, note?: (call: string) => void) => Promise<Output>;
   /** Of a workflow made by `defineGraph`: what steps can be appended to. */
   readonly graph?: GraphShape;
 }

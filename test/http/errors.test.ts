@@ -75,6 +75,7 @@ describe("the table of errors", () => {
     new engineErrors.DeadlineExceeded(0),
     new engineErrors.JournalMismatch("x"),
     new engineErrors.WorkflowStalled("x"),
+    new engineErrors.NondeterministicCall({ name: "x", version: 1 }, "y()", "step.y()"),
     new engineErrors.InvalidStep("x"),
     new engineErrors.LostTurnsExhausted("x"),
     new refused.NotSubscribed(),

@@ -17,6 +17,8 @@ export interface TestWorker {
   readonly kills: number;
   /** False from a kill to the restart after it. */
   readonly alive: boolean;
+  /** The lines that it has logged since it was last started, in their order. */
+  readonly logs: readonly string[];
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** POST with JSON and the admin token; answers status and parsed body. */
   post(
@@ -62,6 +64,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   let pid = 0;
   let kills = 0;
   let alive = false;
+  let logs: string[] = [];
   const broker = await startBroker(
     async (messages) =>
       (await (await mf.getWorker()).queue("pawl-wake-ups", messages as never)) as unknown as QueueResult,
@@ -88,6 +91,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       },
       // What tests break on purpose is told here; it would drown what went wrong by itself.
       handleStructuredLogs: ({ message }: { message: string }) => {
+        logs.push(message);
         if (process.env.WORKER_LOGS) console.error(message);
         logs.push(message);
       },
@@ -126,6 +130,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     get alive() {
       return alive;
     },
+    get logs() {
+      return logs;
+    },
     fetch: call,
     get: async (path) => json(await call(path)),
     post: async (path, body, headers = {}) =>
@@ -154,6 +161,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     resume: () => void process.kill(pid, "SIGCONT"),
     async restart({ vars, paused = false } = {}) {
       broker.abandon();
+      logs = [];
       await mf.setOptions(workerOptions(vars));
       url = await mf.ready;
       adopt();

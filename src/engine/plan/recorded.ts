@@ -32,12 +32,19 @@ export class Recorded {
     return JournalMismatch.otherKind(key, recorded, now);
   }
 
-  /** Null when everything recorded is reached; else the first that is not. `open` is what the function asks for. */
-  missing(isReached: (key: string) => boolean, open: () => readonly string[]): JournalMismatch | null {
+  /**
+   * Null when everything recorded is reached; else the first that is not. `open` is what the function asks for,
+   * `lastCall` what it began last outside a step.
+   */
+  missing(
+    isReached: (key: string) => boolean,
+    open: () => readonly string[],
+    lastCall: string | undefined,
+  ): JournalMismatch | null {
     for (; this.reached < this.keys.length; this.reached++) {
       const key = this.keys[this.reached];
       if (key === undefined || isReached(key)) continue;
-      return JournalMismatch.notReached(key, this.kinds.get(key) ?? "step", open());
+      return JournalMismatch.notReached(key, this.kinds.get(key) ?? "step", open(), lastCall);
     }
     return null;
   }

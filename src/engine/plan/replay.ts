@@ -53,6 +53,8 @@ export class Replay {
   private mismatch: JournalMismatch | null = null;
   private performing: string | undefined;
   private handed = 0;
+  /** The timer or the I/O that the function began last outside a step. */
+  private lastCall: string | undefined;
   /** True when the function was handed something since it last came to rest. */
   private stirred = true;
   /** Set by `retrying`: attempts of this very turn, which the journal that was read does not hold. */
@@ -155,9 +157,12 @@ export class Replay {
       run: runFacts(this.run, this.reading, (name, make) => this.ask(name, make)),
     };
     const { run } = this.workflow as Workflow;
+    const note = (call: string) => {
+      this.lastCall = call;
+    };
     // `then` first: a function that throws before its first await must not throw here.
     Promise.resolve()
-      .then(() => run(context))
+      .then(() => run(context, note))
       .then(
         (output) => {
           this.ending ??= { state: "finished", output };
@@ -228,10 +233,14 @@ export class Replay {
   }
 
   private plan(): Plan {
-    const error = this.mismatch ?? this.recorded.missing(this.isReached, () => [...this.pending.keys()]);
+    const { lastCall } = this;
+    const open = () => [...this.pending.keys()];
+    const error = this.mismatch ?? this.recorded.missing(this.isReached, open, lastCall);
     if (error !== null) return { state: "stuck", error };
     if (this.ending !== undefined) return this.ending;
-    if (this.pending.size === 0) return { state: "stuck", error: new WorkflowStalled(this.workflow.name) };
+    if (this.pending.size === 0) {
+      return { state: "stuck", error: new WorkflowStalled(this.workflow.name, lastCall) };
+    }
     return { state: "resting", edges: this.openEdges() };
   }
 
