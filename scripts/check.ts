@@ -1,21 +1,21 @@
 /**
  * `npm run check:runs`: before a deployment, replays every live run against the workflows of this checkout, and lists
- * those that would not go on with them. Performs no step and writes nothing.
+ * those that would not go on with them. Warns of what their code calls outside its steps and every replay calls again.
+ * Performs no step and writes nothing.
  *
  *   DATABASE_URL=… npm run check:runs [-- --workflows src/workflows/index.ts] [--database-url …] [--json]
  */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type CheckedRun, startChecker } from "./check/checker.ts";
+import { type Findings, startChecker } from "./check/checker.ts";
 import { readLiveRuns } from "./check/live-runs.ts";
 import { runCommand } from "./support/command.ts";
 import { connect, readDatabaseUrl } from "./support/database.ts";
 
-export interface CheckReport {
+export interface CheckReport extends Findings {
   /** How many live runs were replayed. */
   readonly checked: number;
-  readonly diverging: readonly CheckedRun[];
 }
 
 export async function checkRuns(databaseUrl: string, workflows: string): Promise<CheckReport> {
@@ -24,13 +24,14 @@ export async function checkRuns(databaseUrl: string, workflows: string): Promise
   try {
     const client = await connect(databaseUrl);
     try {
-      const diverging: CheckedRun[] = [];
+      const found: Findings[] = [];
       let checked = 0;
       for await (const page of readLiveRuns(client)) {
-        diverging.push(...(await checker.check(page)));
+        found.push(await checker.check(page));
         checked += page.length;
       }
-      return { checked, diverging };
+      const diverging = found.flatMap((findings) => findings.diverging);
+      return { checked, diverging, calls: found.flatMap(({ calls }) => calls) };
     } finally {
       await client.end();
     }
@@ -39,7 +40,7 @@ export async function checkRuns(databaseUrl: string, workflows: string): Promise
   }
 }
 
-function tell({ checked, diverging }: CheckReport): string {
+function tell({ checked, diverging, calls }: CheckReport): string {
   const lines = diverging.map(({ tenant, runId, workflow, version, status, message }) => {
     const whose = tenant === "default" ? "" : ` of tenant "${tenant}"`;
     return `${runId}${whose}, "${workflow}" version ${version}, ${status}:\n  ${message}`;
@@ -48,7 +49,7 @@ function tell({ checked, diverging }: CheckReport): string {
     diverging.length === 0
       ? `all ${checked} live runs go on with this code`
       : `${diverging.length} of ${checked} live runs would not go on with this code`;
-  return [...lines, sum].join("\n");
+  return [...lines, ...calls.map(({ message }) => `warning: ${message}`), sum].join("\n");
 }
 
 if (import.meta.main) {

@@ -21,9 +21,23 @@ export interface CheckedRun {
   readonly message: string;
 }
 
-export interface Checker {
+/** What the code of a workflow calls outside a step. Each is found once, however many runs come to it. */
+export interface CheckedCall {
+  readonly workflow: string;
+  readonly version: number;
+  readonly call: string;
+  readonly remedy: string;
+  readonly message: string;
+}
+
+export interface Findings {
   /** Those of the runs that would not go on. */
-  check(runs: readonly LiveRun[]): Promise<readonly CheckedRun[]>;
+  readonly diverging: readonly CheckedRun[];
+  readonly calls: readonly CheckedCall[];
+}
+
+export interface Checker {
+  check(runs: readonly LiveRun[]): Promise<Findings>;
   stop(): Promise<void>;
 }
 
@@ -54,7 +68,7 @@ export async function startChecker(workflows: string): Promise<Checker> {
         body: JSON.stringify(runs),
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      if (answer.status === 200) return (await answer.json()) as CheckedRun[];
+      if (answer.status === 200) return (await answer.json()) as Findings;
       throw new Error(`the workflows cannot be loaded or replayed: ${await answer.text()}`);
     },
     stop: () => mf.dispose(),

@@ -1,20 +1,28 @@
-/** What runs in workerd for `npm run check:runs`. It is handed runs and gives back those that would be dead. */
+/**
+ * What runs in workerd for `npm run check:runs`. It is handed runs and gives back those that would be dead, with what
+ * their code calls outside its steps.
+ */
 import { clock } from "../../src/clock.ts";
+import { watched } from "../../src/determinism.ts";
 import { decode } from "../../src/engine/codec.ts";
 import { JournalMismatch } from "../../src/engine/errors.ts";
 import { toFailure } from "../../src/engine/failure.ts";
 import { Replay } from "../../src/engine/plan/replay.ts";
 import { type AnyWorkflow, Registry } from "../../src/engine/workflow.ts";
-import type { CheckedRun } from "./checker.ts";
+import type { CheckedCall, CheckedRun, Findings } from "./checker.ts";
 import type { LiveRun } from "./live-runs.ts";
 
 export function createChecker(workflows: readonly AnyWorkflow[]) {
-  const registry = new Registry(workflows);
+  const heard: CheckedCall[] = [];
+  const warn = ({ workflow, version, call, remedy, message }: CheckedCall) =>
+    void heard.push({ workflow, version, call, remedy, message });
+  const registry = new Registry(watched(workflows, warn));
   return {
     async fetch(request: Request): Promise<Response> {
       const runs = (await request.json()) as LiveRun[];
       const found = await Promise.all(runs.map((live) => examine(registry, live)));
-      return Response.json(found.filter((finding) => finding !== null));
+      const diverging = found.filter((finding) => finding !== null);
+      return Response.json({ diverging, calls: heard.splice(0) } satisfies Findings);
     },
   };
 }

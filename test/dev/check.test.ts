@@ -109,7 +109,7 @@ const named = ({ diverging }: CheckReport) => {
 
 test("code that is the same goes on with all live runs, and none of the ended ones is asked", async () => {
   const report = await check(STEPS, NAP, WIDE, UNDO);
-  expect(report).toEqual({ checked: Object.keys(ids).length - 1, diverging: [] });
+  expect(report).toEqual({ checked: Object.keys(ids).length - 1, diverging: [], calls: [] });
 });
 
 test("code that only goes on differently after where its runs stand goes on with them", async () => {
@@ -172,6 +172,17 @@ test("code that waits for what is not a step is found out", async () => {
   expect(found.sleeping?.message).toContain("asks for no step");
 });
 
+test("what the code calls outside its steps is told of once, and keeps no run from going on", async () => {
+  const careless = STEPS.replace("await step", "Date.now(); await step");
+  const report = await check(careless, NAP, WIDE, UNDO);
+  expect(report.diverging).toEqual([]);
+  const call = { workflow: "steps", version: 1, call: "Date.now()", remedy: "step.now()" };
+  expect(report.calls).toEqual([{ ...call, message: expect.stringContaining("Use step.now().") }]);
+  const { code: ended, stdout } = await command("--workflows", code([careless, NAP, WIDE, UNDO].join(",\n")));
+  expect(ended).toBe(0);
+  expect(stdout).toMatch(/^warning: Workflow "steps" version 1 called Date\.now\(\) .*\nall \d+ live runs/);
+});
+
 test("nothing gets out of it, whatever the code does outside its steps", async () => {
   let calls = 0;
   const server = createServer((_request, response) => response.end(String(++calls)));
@@ -208,7 +219,11 @@ test("more runs than one page has are all looked at", async () => {
     await other.database.rows(
       'insert into pawl.runs select (jsonb_populate_record(r, \'{"tenant": "other"}\')).* from pawl.runs r',
     );
-    expect(await checkRuns(other.database.url, code(STEPS))).toEqual({ checked: 100, diverging: [] });
+    expect(await checkRuns(other.database.url, code(STEPS))).toEqual({
+      checked: 100,
+      diverging: [],
+      calls: [],
+    });
     expect((await checkRuns(other.database.url, code(NAP))).diverging).toHaveLength(100);
   } finally {
     await other.stop();
