@@ -1,11 +1,12 @@
 /**
  * Hears what workflows do outside their steps and a replay would do again: read the clock, draw chance, start timers,
- * do I/O. The globals for it are wrapped once per isolate. They pass on what they are given and give what they always
- * gave; nothing depends on what is heard.
+ * do I/O. The globals for it are wrapped when this module is loaded, which must be before the workflows are, so that a
+ * library which keeps one of them for itself keeps the wrapped one. They pass on what they are given and give what they
+ * always gave; nothing depends on what is heard.
  *
  * Code is a workflow's when the workflow's function called it, however many awaits ago. Steps' bodies, compensators,
- * transactions and schemas are called by the turn, so they are not. What has another name is not heard: bindings,
- * `node:` modules, a global that a module put aside before this one wrapped it.
+ * transactions and schemas are called by the turn, so they are not. What has another name is not heard, such as
+ * bindings and `node:` modules.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { NondeterministicCall } from "./engine/errors.ts";
@@ -24,8 +25,10 @@ const CLOCK = { remedy: "step.now()", takesTime: false };
 const CHANCE = { remedy: "step.random()", takesTime: false };
 const TIMER = { remedy: "step.sleep()", takesTime: true };
 
+type Functions = Readonly<Record<string, Omit<Call, "name">>>;
+
 /** By the object that has them. */
-const FUNCTIONS: Readonly<Record<string, Readonly<Record<string, Omit<Call, "name">>>>> = {
+const FUNCTIONS: Readonly<Record<string, Functions>> = {
   Date: { now: CLOCK },
   performance: { now: CLOCK },
   Math: { random: CHANCE },
@@ -43,15 +46,15 @@ type Hear = (call: Call, by: object) => void;
 
 /** Set in whatever a workflow's function calls: who hears of it. */
 const workflowCode = new AsyncLocalStorage<Hear | undefined>();
-let isWrapped = false;
+
+wrapDate();
+for (const [owner, functions] of Object.entries(FUNCTIONS)) wrapFunctions(owner, functions);
 
 /** The same workflows; `warn` is told of each call once for each workflow and version. */
 export function watched(
   workflows: readonly AnyWorkflow[],
   warn: (call: NondeterministicCall) => void,
 ): AnyWorkflow[] {
-  if (!isWrapped) wrapGlobals();
-  isWrapped = true;
   return workflows.map((workflow) => {
     const heard = new Set<string>();
     const run: AnyWorkflow["run"] = (context: WorkflowContext<never>, note) => {
@@ -76,16 +79,13 @@ function isOfRuntime(warning: NondeterministicCall): boolean {
   return /\b(node|node-internal|cloudflare|cloudflare-internal):/.test(caller);
 }
 
-function wrapGlobals(): void {
-  wrapDate();
-  for (const [owner, functions] of Object.entries(FUNCTIONS)) {
-    const holder: unknown = Reflect.get(globalThis, owner);
-    // Not every runtime has every one of them: Node has no `scheduler`.
-    if (typeof holder !== "object" && typeof holder !== "function") continue;
-    for (const [name, call] of Object.entries(functions)) {
-      const full = owner === "globalThis" ? name : `${owner}.${name}`;
-      wrapFunction(holder as object, name, { ...call, name: `${full}()` });
-    }
+function wrapFunctions(owner: string, functions: Functions): void {
+  const holder: unknown = Reflect.get(globalThis, owner);
+  // Not every runtime has every one of them: Node has no `scheduler`.
+  if (typeof holder !== "object" && typeof holder !== "function") return;
+  for (const [name, call] of Object.entries(functions)) {
+    const full = owner === "globalThis" ? name : `${owner}.${name}`;
+    wrapFunction(holder as object, name, { ...call, name: `${full}()` });
   }
 }
 

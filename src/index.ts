@@ -1,4 +1,7 @@
-/** The worker. What each handler does is in the folder of its name; what they are made of, in `wiring.ts`. */
+/**
+ * The worker. What each handler does is in the folder of its name; what they are made of, in `wiring.ts`. That is
+ * imported before the workflows: see `determinism.ts`.
+ */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Env } from "./env.ts";
 import type { LeasedBranch } from "./runtime/perform-branch.ts";

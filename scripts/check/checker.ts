@@ -77,8 +77,8 @@ export async function startChecker(workflows: string): Promise<Checker> {
 
 function bundle(workflows: string): Promise<string> {
   const entry = `
-    import { workflows } from ${JSON.stringify(workflows)};
     import { createChecker } from ${JSON.stringify(join(import.meta.dirname, "worker.ts"))};
+    import { workflows } from ${JSON.stringify(workflows)};
     export default createChecker(workflows);`;
   return bundleWorker({ contents: entry, resolveDir: project });
 }

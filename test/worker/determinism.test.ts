@@ -71,6 +71,12 @@ test.each([
   expect(warning?.at[0]).toMatch(/^at .*worker\.mjs/);
 });
 
+test("a call is heard where a library has kept the function for itself", async () => {
+  const id = await world.start("careless", { calls: ["a kept crypto.randomUUID()"], steps: 1 });
+  await world.reaches(id, "completed");
+  expect(await told()).toEqual(["careless: crypto.randomUUID()"]);
+});
+
 test("a function that goes on warm is warned of what it calls in a later invocation", async () => {
   const steps = KEPT + 20;
   const id = await world.start("lapsing", { steps, at: KEPT + 10 });
