@@ -1,15 +1,18 @@
 /** Messages do not stay for ever: the cron deletes the old ones, in bounded shares that skip what is locked. */
 import type { Db } from "./db.ts";
 
-/** A run that was brought the message and has not read it may yet have to give it back. */
-const UNREAD = `exists (select from pawl.deliveries d where d.tenant = m.tenant and d.run_id = m.claimed_by
-    and d.kind = 'message' and d.message_id = m.id and d.consumed_by is null)`;
+/**
+ * True unless a run was brought the message and has not read it: it may yet have to give it back. Asked for as a value:
+ * of a mere "exists" the planner may make a hash over all deliveries.
+ */
+const IS_READ = `(select 1 from pawl.deliveries d where d.tenant = m.tenant and d.run_id = m.claimed_by
+    and d.kind = 'message' and d.message_id = m.id and d.consumed_by is null limit 1) is null`;
 
 const LOCK = `
 with at as materialized (select pawl.clock() as now),
 old as materialized (
   select m.tenant, m.channel, m.id from pawl.messages m
-  where m.published_at < (select now from at) - $1::float8 * interval '1 ms' and not ${UNREAD}
+  where m.published_at < (select now from at) - $1::float8 * interval '1 ms' and ${IS_READ}
   order by m.published_at
   limit $2
   for update of m skip locked
@@ -24,7 +27,7 @@ with old as materialized (
   from jsonb_array_elements(current_setting('pawl.old_messages')::jsonb) o
 )
 delete from pawl.messages m using old o
-where m.tenant = o.tenant and m.channel = o.channel and m.id = o.id and not ${UNREAD}
+where m.tenant = o.tenant and m.channel = o.channel and m.id = o.id and ${IS_READ}
 returning m.id`;
 
 /** Those older than `retentionMs`, at most `limit`; gives how many. */

@@ -12,9 +12,10 @@ import type { Db } from "./db.ts";
 
 /** I11: of runs that are about to die, the parents that wait for them are locked too, all in ascending order. */
 const LOCK_DYING = `
-with dying as materialized (
+with at as materialized (select pawl.clock() as now),
+dying as materialized (
   select tenant, id, parent_id from pawl.runs
-  where status = 'running' and lease_expires_at <= pawl.clock() and lost_turns + 1 >= $2 and parent_key is not null
+  where status = 'running' and lease_expires_at <= (select now from at) and lost_turns + 1 >= $2 and parent_key is not null
   order by lease_expires_at limit $1
 ),
 locked as materialized (

@@ -71,14 +71,27 @@ async function fill(): Promise<void> {
     "update pawl.runs set parent_id = lpad((id::int - 1)::text, 8, '0'), parent_key = id where right(id, 1) = '5'",
   );
   await database.rows("update pawl.runs set deliveries = 20 where status in ('waiting', 'ready')");
+  // A week of messages that were read and of events that were sent.
+  await database.rows(`
+    with messages as (
+      insert into pawl.messages (tenant, channel, dedupe_id, payload, published_at)
+      select 'tenant 1', 'channel ' || n % 5, n, '1', now() - n * interval '20 s' from generate_series(1, 30000) n
+    ), events as (
+      insert into pawl.outbox (tenant, id, run_id, workflow, type, emitted_at, routed_at)
+      select 'tenant 1', n, lpad(n::text, 8, '0'), 'ship', 'order.shipped', now() - n * interval '20 s', now()
+      from generate_series(1, 30000) n returning tenant, run_id, seq
+    )
+    insert into pawl.outbox_sends (tenant, run_id, sink, seq, status, attempts, sent_at)
+    select tenant, run_id, 'all', seq, 'sent', 1, now() from events`);
   await database.rows(`vacuum analyze pawl.runs, pawl.run_tags, pawl.journal, pawl.timers, pawl.branches, pawl.waits,
-    pawl.deliveries`);
+    pawl.deliveries, pawl.messages, pawl.outbox, pawl.outbox_sends`);
 }
 
 interface Node {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
   readonly "Index Name"?: string;
+  readonly "Index Cond"?: string;
   readonly Plans?: readonly Node[];
 }
 
@@ -243,10 +256,40 @@ describe("with 20,000 runs no table is read as a whole", () => {
     ["a page by tag", (db) => createReads(db).runs("tenant 1", { tag: "tag 7" }, 50, null)],
     ["a page by a tag that nothing has", (db) => createReads(db).runs("tenant 1", { tag: "none" }, 50, null)],
     ["a page by status", (db) => createReads(db).runs("tenant 1", { statuses: ["waiting"] }, 50, null)],
+    [
+      "a page by a status that few have",
+      (db) => createReads(db).runs("tenant 1", { statuses: ["paused"] }, 50, null),
+    ],
+    [
+      "a page by several statuses",
+      (db) => createReads(db).runs("tenant 1", { statuses: ["dead", "running", "paused"] }, 50, null),
+    ],
+    [
+      "a page by a time when nothing was created",
+      (db) => createReads(db).runs("tenant 1", { createdAfter: Date.now() + HOUR }, 50, null),
+    ],
     ["a page of dead letters", (db) => createReads(db).deadLetters("tenant 1", {}, 50, id(9_000))],
     ["a page of the journal", (db) => createReads(db).journal(run(1), 50, 0)],
     // What flash storage has: with a spinning disk's, reading so small a table as a whole can be cheaper.
   ])("%s", async (_, work) => expectIndexes(await plansOf(work, "set random_page_cost = 1.1")));
+});
+
+test.each<[string, string, (db: Db) => Promise<unknown>]>([
+  ["runs whose lease is over", "runs_leased", (db) => createStore(db).reclaimLeases(100, 5)],
+  ["runs that are due", "runs_due", (db) => createStore(db).collectDueRuns(100, MINUTE, 2 * MINUTE)],
+  [
+    "branches that are due",
+    "branches_due",
+    (db) => createStore(db).collectDueBranches(100, MINUTE, 2 * MINUTE),
+  ],
+  ["old messages", "messages_by_age", (db) => createStore(db).deleteOldMessages(14 * 24 * HOUR, 100)],
+  ["old events", "outbox_by_age", (db) => createStore(db).forgetEvents(100, 7 * 24 * HOUR)],
+])("%s are found by their time, without a look at the others", async (_, index, work) => {
+  const plans = await plansOf(work, "set random_page_cost = 1.1");
+  expectIndexes(plans);
+  const searches = plans.filter((node) => node["Index Name"] === index);
+  expect(searches.length).toBeGreaterThan(0);
+  for (const search of searches) expect(search["Index Cond"]).toMatch(/<=?/);
 });
 
 function expectIndexes(plans: readonly Node[]): void {
