@@ -36,7 +36,8 @@ with at as materialized (select pawl.clock() as now),
 behind as (
   select w.tenant, w.run_id, w.begun_at from pawl.channels h
   cross join lateral (select max(m.id) as newest from pawl.messages m where m.tenant = h.tenant and m.channel = h.name) n
-  join pawl.subscriptions s on s.tenant = h.tenant and s.channel = h.name and s.cursor < n.newest
+  cross join lateral (select s.tenant, s.channel, s.run_id from pawl.subscriptions s
+    where s.tenant = h.tenant and s.channel = h.name and s.cursor < n.newest offset 0) s
   join pawl.waits w on w.tenant = s.tenant and w.run_id = s.run_id and w.name = s.channel
   join pawl.runs r on r.tenant = w.tenant and r.id = w.run_id
   where h.mode = 'broadcast' and ${channels} and ${OPEN} and ${RECEIVES}
@@ -60,11 +61,15 @@ first as (
     order by w.begun_at, w.run_id limit n.count) f
   where h.mode = 'competing' and ${channels}
 ),
-lost as (
-  select w.tenant, w.run_id, w.begun_at from pawl.waits w
-  join pawl.runs r on r.tenant = w.tenant and r.id = w.run_id
-  where ${unsubscribed} and ${OPEN} and ${RECEIVES} and not exists (select from pawl.subscriptions s
+stray as materialized (
+  select w.* from pawl.waits w cross join at
+  where w.kind = 'message' and ${unsubscribed} and not exists (select from pawl.subscriptions s
     where s.tenant = w.tenant and s.channel = w.name and s.run_id = w.run_id)
+),
+lost as (
+  select w.tenant, w.run_id, w.begun_at from stray w
+  join pawl.runs r on r.tenant = w.tenant and r.id = w.run_id
+  where ${OPEN} and ${RECEIVES}
 ),
 chosen as (
   select c.tenant, c.run_id

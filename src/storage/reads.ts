@@ -4,7 +4,7 @@ import { alias, QueryBuilder } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
 import type { Failure } from "../engine/failure.ts";
 import type { JournalLine, Reads, RunFilter } from "../engine/reads.ts";
-import type { Run } from "../engine/run.ts";
+import type { Run, RunStatus } from "../engine/run.ts";
 import { listChannels } from "./channels.ts";
 import type { Db, Statement } from "./db.ts";
 import { listMembers } from "./groups.ts";
@@ -83,11 +83,16 @@ export function createReads(db: Db): Reads {
       return row === undefined ? null : toRunDetail(row);
     },
 
-    runs: (tenant, filter, limit, before) => list(matching(tenant, filter, before), limit),
+    runs: (tenant, filter, limit, before) => {
+      const match = matching(tenant, filter, before);
+      return list(and(match, withStatus(match, filter.statuses, limit)), limit);
+    },
 
     deadLetters: (tenant, filter, limit, before) => {
       const unseen = and(inArray(r.status, ["failed", "dead"]), isNull(r.discardedAt));
-      return list(and(matching(tenant, filter, before), unseen), limit);
+      const { statuses } = filter;
+      const asked = statuses === undefined ? undefined : inArray(r.status, [...statuses]);
+      return list(and(matching(tenant, filter, before), unseen, asked), limit);
     },
 
     async journal({ tenant, runId }, limit, after) {
@@ -193,8 +198,39 @@ function toLine(row: LineRow): JournalLine {
   };
 }
 
+/** Of these the runs are found by an index over status and id, or are few. */
+const FOUND_APART: ReadonlySet<RunStatus> = new Set([
+  "running",
+  "waiting",
+  "paused",
+  "cancelled",
+  "failed",
+  "dead",
+]);
+
+/** Several statuses are looked for one by one: no index has the runs of all of them in the order of their ids. */
+function withStatus(
+  match: SQL | undefined,
+  statuses: readonly RunStatus[] | undefined,
+  limit: number,
+): SQL | undefined {
+  if (statuses === undefined) return undefined;
+  const each = [...new Set(statuses)];
+  if (each.length < 2 || !each.every((status) => FOUND_APART.has(status))) return inArray(r.status, each);
+  const pages = each.map(
+    (status) =>
+      sql`(${build
+        .select({ id: r.id })
+        .from(r)
+        .where(and(match, eq(r.status, status)))
+        .orderBy(desc(r.id))
+        .limit(limit)})`,
+  );
+  return sql`${r.id} in (${sql.join(pages, sql` union all `)})`;
+}
+
 function matching(tenant: string, filter: RunFilter, before: string | null): SQL | undefined {
-  const { workflow, statuses, tag, createdAfter, createdBefore, input, parent, waitingFor } = filter;
+  const { workflow, tag, createdAfter, createdBefore, input, parent, waitingFor } = filter;
   const at = (time: number) => sql`to_timestamp(${time}::float8 / 1000)`;
   const tagged = build
     .select({ one: sql`1` })
@@ -208,15 +244,37 @@ function matching(tenant: string, filter: RunFilter, before: string | null): SQL
     eq(r.tenant, tenant),
     before === null ? undefined : lt(r.id, before),
     workflow === undefined ? undefined : eq(r.workflow, workflow),
-    statuses === undefined ? undefined : inArray(r.status, [...statuses]),
     tag === undefined ? undefined : exists(tagged),
-    createdAfter === undefined ? undefined : gte(r.createdAt, at(createdAfter)),
-    createdBefore === undefined ? undefined : lt(r.createdAt, at(createdBefore)),
+    createdAfter === undefined
+      ? undefined
+      : and(gte(r.createdAt, at(createdAfter)), gte(r.id, ulidTime(createdAfter - ID_SLACK_MS))),
+    createdBefore === undefined
+      ? undefined
+      : and(lt(r.createdAt, at(createdBefore)), lt(r.id, ulidTime(createdBefore + ID_SLACK_MS))),
     parent === undefined ? undefined : eq(r.parentId, parent),
     // Failed and dead runs keep what they waited for: they may be revived.
     waitingFor === undefined ? undefined : and(isNull(r.finishedAt), exists(waiting)),
     input === undefined ? undefined : sql`${r.input} #>> ${textArray(input.path)}::text[] = ${input.value}`,
   );
+}
+
+/**
+ * How far the time in a run's id may be from `created_at`: a worker makes it, before the step that the same turn
+ * performs, while the database says when the run was created. No invocation takes longer than 15 minutes.
+ */
+const ID_SLACK_MS = 3_600_000;
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ULID_TIME_DIGITS = 10;
+const LAST_ULID_MS = 2 ** 48 - 1;
+
+/** What every ULID of that millisecond begins with: text that sorts before all of them. */
+function ulidTime(ms: number): string {
+  const time = Math.min(Math.max(0, ms), LAST_ULID_MS);
+  return Array.from(
+    { length: ULID_TIME_DIGITS },
+    (_, i) => CROCKFORD[Math.floor(time / 32 ** (ULID_TIME_DIGITS - 1 - i)) % 32],
+  ).join("");
 }
 
 /** An array literal, so that the path is one bound parameter. */

@@ -1,3 +1,4 @@
+import { ulid } from "ulid";
 import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Run } from "../../../src/engine/run.ts";
@@ -60,23 +61,31 @@ export function readsSuite(bed: () => Bed): void {
 
     test("are found by workflow, status, tag, time and input, and by all of them at once", async () => {
       const { start, startAndClaim, store, reads, moveClock } = bed();
-      const a = await start({
-        id: "a",
+      const now = Date.now();
+      const idOf = { a: ulid(now), b: ulid(now + HOUR), c: ulid(now + 2 * HOUR) };
+      await start({
+        id: idOf.a,
         workflow: "bill",
         tags: ["red"],
         input: encode({ to: { city: "Bonn" } }, "x"),
       });
       await moveClock(HOUR);
       const b = await startAndClaim({
-        id: "b",
+        id: idOf.b,
         tags: ["red", "vip"],
         input: encode({ to: { city: "Köln" } }, "x"),
       });
       await store.commitTurns([decision(b, { status: "completed" })]);
       await moveClock(HOUR);
-      await start({ id: "c", tags: ["vip"], input: encode({ to: ["Bonn"], n: 7, ok: true, no: null }, "x") });
+      await start({
+        id: idOf.c,
+        tags: ["vip"],
+        input: encode({ to: ["Bonn"], n: 7, ok: true, no: null }, "x"),
+      });
       const find = async (filter: Parameters<typeof reads.runs>[1]) =>
-        ids(await reads.runs("default", filter, 10, null)).join("");
+        (await reads.runs("default", filter, 10, null))
+          .map(({ runId }) => Object.entries(idOf).find(([, id]) => id === runId)?.[0])
+          .join("");
       const { createdAt } = (await reads.run(ref(b))) ?? { createdAt: 0 };
       expect(await find({})).toBe("cba");
       expect(await find({ workflow: "bill" })).toBe("a");
@@ -105,7 +114,41 @@ export function readsSuite(bed: () => Bed): void {
         }),
       ).toBe("a");
       expect(await find({ tag: "red", statuses: ["completed"], workflow: "bill" })).toBe("");
-      expect(ref(a).runId).toBe("a");
+    });
+
+    test("several statuses give one list, newest first, in pages and with whatever else is asked for", async () => {
+      const { start, startAndClaim, store, reads } = bed();
+      const endAs = async (id: string, status: "failed" | "dead", workflow: string) =>
+        store.commitTurns([decision(await startAndClaim({ id, workflow }), { status })]);
+      for (const [i, id] of ["a", "b", "c", "d", "e"].entries()) {
+        await endAs(id, i % 2 === 0 ? "failed" : "dead", i < 4 ? "bill" : "ship");
+      }
+      await startAndClaim({ id: "f" });
+      await start({ id: "g" });
+      const find = async (
+        filter: Parameters<typeof reads.runs>[1],
+        limit = 10,
+        before: string | null = null,
+      ) => ids(await reads.runs("default", filter, limit, before)).join("");
+      expect(await find({ statuses: ["failed", "dead"] })).toBe("edcba");
+      expect(await find({ statuses: ["failed", "dead", "failed"] }, 3)).toBe("edc");
+      expect(await find({ statuses: ["dead", "failed"] }, 3, "c")).toBe("ba");
+      expect(await find({ statuses: ["failed", "dead", "running"], workflow: "bill" })).toBe("dcba");
+      expect(await find({ statuses: ["dead", "running", "paused"] })).toBe("fdb");
+      expect(await find({ statuses: ["dead", "ready"] })).toBe("gdb");
+    });
+
+    test("a run is found by its time also where its id was made up to an hour before or after", async () => {
+      const { start, reads } = bed();
+      const now = Date.now();
+      const early = await start({ id: ulid(now - HOUR + MINUTE) });
+      const late = await start({ id: ulid(now + HOUR - MINUTE) });
+      const { createdAt } = (await reads.run(early)) ?? { createdAt: 0 };
+      const found = (await reads.run(late)) ?? { createdAt: 0 };
+      const both = { createdAfter: createdAt, createdBefore: found.createdAt + 1 };
+      expect(ids(await reads.runs("default", both, 10, null))).toEqual([late.runId, early.runId]);
+      expect(await reads.runs("default", { createdAfter: found.createdAt + 1 }, 10, null)).toEqual([]);
+      expect(await reads.runs("default", { createdBefore: createdAt }, 10, null)).toEqual([]);
     });
 
     test("pages hold every run once, also while new runs are started", async () => {
