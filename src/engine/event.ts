@@ -27,8 +27,10 @@ export function toCloudEvent(id: string, event: NewEvent): CloudEvent {
       'An event needs a type of 1 to 200 visible ASCII characters, such as "order.shipped".',
     );
   }
-  if (subject !== undefined && (typeof subject !== "string" || subject === "" || subject.length > 200)) {
-    throw new InvalidStep(`The subject of event "${type}" must be a text of 1 to 200 characters.`);
+  if (subject !== undefined && !isSubject(subject)) {
+    throw new InvalidStep(
+      `The subject of event "${type}" must be a text of 1 to 200 characters, without U+0000 or half a surrogate pair.`,
+    );
   }
   return {
     id,
@@ -36,6 +38,11 @@ export function toCloudEvent(id: string, event: NewEvent): CloudEvent {
     subject: subject ?? null,
     data: data === undefined ? null : encode(data, `The data of event "${type}"`),
   };
+}
+
+function isSubject(subject: unknown): boolean {
+  if (typeof subject !== "string" || subject === "" || subject.length > 200) return false;
+  return !subject.includes("\u0000") && subject.isWellFormed();
 }
 
 /** An event as a sink is to send it. */

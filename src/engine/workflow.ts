@@ -224,6 +224,9 @@ export interface WorkflowOptions<Schema extends StandardSchemaV1> {
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,99}$/;
 
+/** What an integer of Postgres can hold. */
+const VERSION_LIMIT = 2_147_483_647;
+
 /** Names a function as a workflow. Its input's type comes from the schema, its output's from the function. */
 export function defineWorkflow<Output, Schema extends StandardSchemaV1 = StandardSchemaV1<unknown, unknown>>(
   options: WorkflowOptions<Schema>,
@@ -235,8 +238,10 @@ export function defineWorkflow<Output, Schema extends StandardSchemaV1 = Standar
       `Workflow name ${JSON.stringify(name)} must be lower-case letters, digits, "-" and "_".`,
     );
   }
-  if (!Number.isInteger(version) || version < 1) {
-    throw new TypeError(`Workflow "${name}": version must be a whole number from 1, not ${version}.`);
+  if (!Number.isInteger(version) || version < 1 || version > VERSION_LIMIT) {
+    throw new TypeError(
+      `Workflow "${name}": version must be a whole number from 1 to ${VERSION_LIMIT}, not ${version}.`,
+    );
   }
   return { name, version, schema: input, run };
 }

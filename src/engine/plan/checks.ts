@@ -11,7 +11,7 @@ export function checkName(name: unknown): void {
   if (name.length > STEP_NAME_LIMIT) {
     throw new InvalidStep(`Step name "${name.slice(0, 40)}…" is longer than ${STEP_NAME_LIMIT} characters.`);
   }
-  if (name.includes("\u0000") || name.includes("#") || !name.isWellFormed()) {
+  if (name.includes("#") || !isStorable(name)) {
     throw new InvalidStep(
       `Step name ${JSON.stringify(name)} must not hold "#" (it numbers repeats), U+0000 or half a surrogate pair.`,
     );
@@ -21,12 +21,33 @@ export function checkName(name: unknown): void {
   }
 }
 
+/** Text that Postgres can store. */
+function isStorable(text: string): boolean {
+  return !text.includes("\u0000") && text.isWellFormed();
+}
+
+const TAGS_LIMIT = 20;
+const TAG_LIMIT = 100;
+
+/** What a child is to be found by. */
+export function checkTags(name: string, tags: unknown): void {
+  if (tags === undefined) return;
+  const isTag = (tag: unknown) =>
+    typeof tag === "string" && tag !== "" && tag.length <= TAG_LIMIT && isStorable(tag);
+  if (!Array.isArray(tags) || tags.length > TAGS_LIMIT || !tags.every(isTag)) {
+    throw new InvalidStep(
+      `Step "${name}": tags must be at most ${TAGS_LIMIT} texts of 1 to ${TAG_LIMIT} characters, without U+0000 or half ` +
+        "a surrogate pair.",
+    );
+  }
+}
+
 /** The name of a channel, a group, a signal or a key of the run's state. */
 export function checkLabel(what: string, label: unknown): void {
   if (typeof label !== "string" || label === "" || label.length > 100) {
     throw new InvalidStep(`${what} needs a name of 1 to 100 characters.`);
   }
-  if (label.includes("\u0000") || label.includes("#") || !label.isWellFormed()) {
+  if (label.includes("#") || !isStorable(label)) {
     throw new InvalidStep(
       `${what} ${JSON.stringify(label)} must not hold "#", U+0000 or half a surrogate pair.`,
     );

@@ -18,7 +18,14 @@ import {
   type Workflow,
 } from "../workflow.ts";
 import { type Asker, type Compensator, effectOnly, type InstantAsk, type WaitAsk } from "./ask.ts";
-import { checkFunction, checkLabel, checkOptions, checkTolerance, concurrencyOf } from "./checks.ts";
+import {
+  checkFunction,
+  checkLabel,
+  checkOptions,
+  checkTags,
+  checkTolerance,
+  concurrencyOf,
+} from "./checks.ts";
 import { MapProgress } from "./map.ts";
 
 type AnyOptions = MapOptions<never> & { readonly tolerate?: number };
@@ -81,6 +88,7 @@ export function stepsOf(
     if (typeof workflow?.run !== "function") {
       throw new InvalidStep(`Step "${name}" needs a workflow made by defineWorkflow.`);
     }
+    checkTags(name, options.tags);
     if (options.delay !== undefined) durationMs(options.delay);
     if (options.deadline !== undefined) durationMs(options.deadline);
     return { workflow, input, options };

@@ -25,8 +25,11 @@ const Query = z.strictObject({
   cursor: z.string().transform(numberCursor).optional(),
 });
 
-/** No event has another id: text that Postgres could not even look for is not asked about. */
-const EventId = text(1, 1_000);
+/**
+ * No event has another id: text that Postgres could not even look for is not asked about. It holds the URL-encoded key of
+ * a step, where a name of 200 characters may take nine bytes for each.
+ */
+const EventId = text(1, 2_000);
 
 interface Question {
   filter: EventFilter;
