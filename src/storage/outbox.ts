@@ -42,11 +42,24 @@ select o.tenant, o.id, o.seq::float8 as seq, o.run_id, o.workflow, o.type, o.sub
   ${SENDS}
 from pawl.outbox o where o.tenant = $1`;
 
-/** What is nowhere yet, because nobody has routed it, counts as pending. */
 const PAGE = `${LINE}
   and o.seq < coalesce($2::bigint, 9223372036854775807) and ($3::text is null or o.run_id = $3)
-  and ($4::text is null or ($4 = 'pending' and o.routed_at is null) or exists (select from pawl.outbox_sends s
+  and ($4::text is null or exists (select from pawl.outbox_sends s
     where s.tenant = o.tenant and s.run_id = o.run_id and s.seq = o.seq and s.status = $4))
+order by o.seq desc limit $5`;
+
+/** Few of many events are not sent: they are found by that. What is nowhere yet, because nobody has routed it, is pending. */
+const PAGE_NOT_SENT = `${LINE}
+  and o.seq in (
+    (select s.seq from pawl.outbox_sends s
+      where s.tenant = $1 and s.status = $4 and s.status <> 'sent' and ($3::text is null or s.run_id = $3)
+        and s.seq < coalesce($2::bigint, 9223372036854775807)
+      group by s.seq order by s.seq desc limit $5)
+    union all
+    (select u.seq from pawl.outbox u
+      where u.tenant = $1 and $4 = 'pending' and u.routed_at is null and ($3::text is null or u.run_id = $3)
+        and u.seq < coalesce($2::bigint, 9223372036854775807)
+      order by u.seq desc limit $5))
 order by o.seq desc limit $5`;
 
 const ONE = `${LINE} and o.id = $2`;
@@ -87,7 +100,8 @@ export async function listEvents(
   before: number | null,
 ): Promise<EventLine[]> {
   const params = [tenant, before, run ?? null, status ?? null, limit];
-  const [rows = []] = await db.execute([{ text: PAGE, params }]);
+  const text = status === undefined || status === "sent" ? PAGE : PAGE_NOT_SENT;
+  const [rows = []] = await db.execute([{ text, params }]);
   return (rows as unknown as Row[]).map(toLine);
 }
 
