@@ -12,8 +12,12 @@ export type HostName = "wrangler dev" | "miniflare";
 
 export interface Host {
   readonly url: string;
+  /** What the cron trigger does. */
+  tick(): Promise<void>;
   stop(): Promise<void>;
 }
+
+const CRON = "* * * * *";
 
 export const TOKEN = "bench-token-0123456789";
 
@@ -63,6 +67,9 @@ async function underWrangler(vars: Record<string, string>): Promise<Host> {
   );
   return {
     url: `http://127.0.0.1:${port}`,
+    async tick() {
+      await fetch(`http://127.0.0.1:${port}/cdn-cgi/local/scheduled?cron=${encodeURIComponent(CRON)}`);
+    },
     async stop() {
       await stopGroup(child, "SIGTERM");
       rmSync(folder, { recursive: true, force: true });
@@ -82,6 +89,7 @@ async function inMiniflare(bindings: Record<string, string>): Promise<Host> {
         "queue_consumer_no_wait_for_wait_until",
         "no_handle_cross_request_promise_resolution",
       ],
+      unsafeTriggerHandlers: true,
       host: "127.0.0.1",
       port: await freePort(),
       bindings,
@@ -90,7 +98,11 @@ async function inMiniflare(bindings: Record<string, string>): Promise<Host> {
     }),
   );
   const url = await mf.ready;
-  return { url: url.origin, stop: () => mf.dispose() };
+  return {
+    url: url.origin,
+    tick: async () => void (await (await mf.getWorker()).scheduled({ cron: CRON })),
+    stop: () => mf.dispose(),
+  };
 }
 
 function compatibilityDate(): string {

@@ -21,7 +21,11 @@ const parallel = defineWorkflow(
   },
 );
 
-const worker = createWorker([sequence, parallel]);
+const nap = defineWorkflow({ name: "nap", input: z.object({ ms: z.number() }) }, async ({ input, step }) =>
+  step.sleep("nap", input.ms),
+);
+
+const worker = createWorker([sequence, parallel, nap]);
 
 export class Turn extends WorkerEntrypoint<Env> {
   take(turn: LeasedTurn) {
