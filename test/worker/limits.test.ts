@@ -1,0 +1,49 @@
+/** Runs whose journal is far larger than a journal should be, in workerd. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { VALUE_LIMIT_BYTES } from "../../src/engine/codec.ts";
+import { createWorld, type World } from "../support/world.ts";
+
+const STEPS = 12;
+const PAGE = 8;
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.settle());
+afterAll(() => world?.stop());
+
+/** A run that waits, with a journal of 12 MB. */
+async function heavy(): Promise<string> {
+  const id = await world.start("heavy", { steps: STEPS, bytes: VALUE_LIMIT_BYTES });
+  await world.waitsFor(id, "go");
+  return id;
+}
+
+test("a run with a dozen outputs of a megabyte is replayed by a worker that has never seen it, and ends (N2)", async () => {
+  const id = await heavy();
+  await world.worker.restart();
+  expect((await world.worker.post(`/api/runs/${id}/signals/go`, {})).status).toBe(202);
+  expect(await world.reaches(id, "completed")).toMatchObject({ output: "light", steps_done: STEPS + 1 });
+});
+
+test("it can be listed, read in pages, paused, resumed, forked and cancelled (N2)", async () => {
+  const id = await heavy();
+  const page = (await world.worker.get(`/api/runs/${id}/journal?limit=${PAGE}`)).body as {
+    entries: [];
+    nextCursor: string;
+  };
+  expect(page.entries).toHaveLength(PAGE);
+  const rest = await world.worker.get(`/api/runs/${id}/journal?limit=${PAGE}&cursor=${page.nextCursor}`);
+  expect(rest.body).toMatchObject({ entries: { length: STEPS - PAGE }, nextCursor: null });
+  expect((await world.worker.get("/api/runs")).body).toMatchObject({ runs: [{ id, status: "waiting" }] });
+  expect((await world.worker.post(`/api/runs/${id}/pause`)).body).toMatchObject({ status: "paused" });
+  expect((await world.worker.post(`/api/runs/${id}/resume`)).status).toBe(200);
+  const { status, body } = await world.worker.post(`/api/runs/${id}/fork`, { from: "fill#12" });
+  expect(status).toBe(201);
+  const fork = (body as { id: string }).id;
+  await world.waitsFor(fork, "go");
+  for (const each of [id, fork]) {
+    expect((await world.worker.post(`/api/runs/${each}/cancel`)).body).toMatchObject({ status: "cancelled" });
+  }
+});
