@@ -223,6 +223,8 @@ export class Absorption {
     try {
       const { output, effects } = await edge.settle(this.tools);
       this.record.effects.push(...effects);
+      // A hook gives nothing to journal, but its address: nobody may call it before it is there.
+      if (output !== null || edge.entry === "hook") this.record.found = true;
       return await this.planner.deliver(
         this.record.append(edge.entry, edge.key, { outcome: "completed", attempt, output }),
       );

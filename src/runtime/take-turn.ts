@@ -111,9 +111,12 @@ class Turn {
     if (this.verdict !== null) await this.absorption.absorbBranches();
   }
 
-  /** The step that is due, when it is the only thing the run waits for; or the next compensator. */
+  /**
+   * The step that is due, when it is the only thing the run waits for; or the next compensator. No body sees a value
+   * that is not journaled: its effect could not be taken back when this turn is lost and the next one finds another.
+   */
   async performStep(): Promise<void> {
-    if (this.isDead()) return;
+    if (this.isDead() || this.record.found) return;
     if (this.verdict !== null) return this.compensate();
     if (this.plan.state !== "resting" || this.plan.edges.length !== 1) return;
     const [edge] = this.plan.edges;

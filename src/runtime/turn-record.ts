@@ -19,6 +19,8 @@ export class TurnRecord {
   readonly settled = new Set<string>();
   /** True once this turn ran a body: one is all it may. */
   performed = false;
+  /** True once the workflow was given what only this turn has found: a turn that took its place would find another. */
+  found = false;
   private readonly nextAttempts = new Map<string, When>();
   private seq: number;
 

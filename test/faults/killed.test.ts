@@ -187,3 +187,15 @@ test("killed while it cancels, a run is cancelled and stays so (G4)", async () =
   const again = await world.worker.post(`/api/runs/${id}/cancel`);
   expect(again).toMatchObject({ status: 200, body: { status: "cancelled", turn: 1 } });
 });
+
+test("killed in a body that was given an id, the next one is given the same (A3)", async () => {
+  world.ledger.onEffect = () => {
+    if (world.worker.kills === kills) world.worker.kill();
+  };
+  const id = await world.start("christener");
+  await eventually("it is killed", () => !world.worker.alive);
+  await world.worker.restart({ paused: true });
+  await world.expireLeases();
+  const { output } = await world.reaches(id, "completed");
+  expect(steps(id)).toEqual([output, output]);
+});

@@ -28,18 +28,44 @@ describe("values", () => {
     expect(seen[1]).toEqual(seen[0]);
   });
 
-  test("need no turn of their own, and a turn performs one body besides them", async () => {
+  test("need no turn of their own after a body", async () => {
     const { run } = await simulate(
       workflowOf(async (step) => {
-        const at = await step.now();
-        await step.run("a", () => at);
+        await step.run("a", () => 1);
         await step.uuid();
-        await step.run("b", () => at);
+        await step.run("b", () => 2);
         return step.random();
       }),
     );
     expect(run.turns).toBe(2);
     expect(run.performed).toEqual(["a", "b"]);
+  });
+
+  test.each<[string, (step: Steps) => Promise<unknown>]>([
+    ["a time", (step) => step.now()],
+    ["a random number", (step) => step.random()],
+    ["an id", (step) => step.uuid()],
+    ["a hook", (step) => step.hook("h")],
+    [
+      "a child's id",
+      (step) =>
+        step.start(
+          "child",
+          workflowOf(async () => 1),
+          null,
+        ),
+    ],
+  ])("%s is journaled before a body can see it: the turn that finds it performs none", async (_, find) => {
+    const run = new SimulatedRun(
+      workflowOf(async (step) => {
+        const found = await find(step);
+        await step.run("a", () => JSON.stringify(found));
+      }),
+    );
+    expect(await run.turn()).toMatchObject({ status: "ready", entries: [{ outcome: "completed" }] });
+    expect(run.performed).toEqual([]);
+    expect(await run.turn()).toMatchObject({ status: "completed" });
+    expect(run.performed).toEqual(["a"]);
   });
 });
 

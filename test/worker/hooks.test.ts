@@ -48,6 +48,14 @@ describe("a hook", () => {
     expect(codeOf(await call(path, "1"))).toEqual([404, "hook_not_found"]);
   });
 
+  test("is there before the step that tells of it begins: who is told may call at once", async () => {
+    const answers: Awaited<ReturnType<typeof call>>[] = [];
+    world.ledger.onEffect = async ({ step }) => void answers.push(await call(step, "1"));
+    const id = await world.start("callee", { expires: "1 hour" });
+    expect((await world.reaches(id, "completed")).output).toEqual({ got: 1 });
+    expect(answers.map(({ status }) => status)).toEqual([202]);
+  });
+
   test.each([
     ["no body", undefined, null],
     ["an empty body", "", null],
