@@ -12,12 +12,12 @@ export interface Cluster {
   kill(): void;
 }
 
-export async function createCluster(): Promise<Cluster> {
+export async function createCluster(gateway?: string): Promise<Cluster> {
   const { postgres, remove } = await throwawayPostgres();
   await migrate(postgres.url);
   return {
     postgres,
-    database: openDatabase(postgres.url, remove),
+    database: openDatabase(postgres.url, remove, gateway),
     kill() {
       if (postgres.pid === undefined) throw new Error("Postgres does not run");
       process.kill(postgres.pid, "SIGKILL");

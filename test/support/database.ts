@@ -33,16 +33,23 @@ export async function createDatabase(): Promise<TestDatabase> {
   return openDatabase(url.href, () => onServer(admin, `drop database ${name} with (force)`));
 }
 
-/** A migrated database that exists already; `remove` is called once nobody here is connected any more. */
-export function openDatabase(url: string, remove: () => Promise<void>): TestDatabase {
+/**
+ * A migrated database that exists already; `remove` is called once nobody here is connected any more. Outside the
+ * test runner there is no gateway but the one that is given.
+ */
+export function openDatabase(
+  url: string,
+  remove: () => Promise<void>,
+  gateway = inject("gateway"),
+): TestDatabase {
   const pool = new pg.Pool({ connectionString: url, max: 8 });
   // Tests cut connections on purpose; an idle one that breaks is no news.
   pool.on("error", () => {});
-  const db = connect(url, inject("gateway"));
+  const db = connect(url, gateway);
   let offset = 0;
   return {
     url,
-    gateway: inject("gateway"),
+    gateway,
     pool,
     db,
     store: createStore(db),

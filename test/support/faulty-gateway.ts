@@ -51,7 +51,7 @@ export interface Exchange {
 export type Fate = "cut" | "hang" | undefined;
 
 export interface Fault {
-  readonly on: Verb | readonly Verb[];
+  readonly on: "any" | Verb | readonly Verb[];
   /** `before`: Postgres never sees it. `after`: it is durable, and the worker is not told yet. */
   readonly when: "before" | "after";
   /** How often; once by default. */
@@ -120,14 +120,22 @@ function verbOf(queries: Exchange["queries"]): Verb {
   return verb;
 }
 
-export async function startFaultyGateway(upstream: string): Promise<FaultyGateway> {
+function isAimedAt({ on }: Fault, verb: Verb): boolean {
+  return on === "any" || [on].flat().includes(verb);
+}
+
+/** `remembers`: whether it keeps what was answered. A run of many minutes cannot. */
+export async function startFaultyGateway(
+  upstream: string,
+  { remembers = true } = {},
+): Promise<FaultyGateway> {
   const answered: Exchange[] = [];
   let faults: (Fault & { left: number; strike: (exchange: Exchange) => void })[] = [];
   const hanging = new Set<ServerResponse>();
   const agent = new Agent({ keepAlive: true });
 
   const meet = async (when: Fault["when"], exchange: Exchange): Promise<Fate> => {
-    const fault = faults.find((f) => f.when === when && f.left > 0 && [f.on].flat().includes(exchange.verb));
+    const fault = faults.find((f) => f.when === when && f.left > 0 && isAimedAt(f, exchange.verb));
     if (fault === undefined) return undefined;
     fault.left -= 1;
     fault.strike(exchange);
@@ -151,7 +159,7 @@ export async function startFaultyGateway(upstream: string): Promise<FaultyGatewa
       if (answer.status === 200) {
         const { results, ...only } = JSON.parse(answer.body.toString());
         exchange.rows = (results ?? [only]).map((result: { rows: unknown[] }) => result.rows.length);
-        answered.push(exchange);
+        if (remembers) answered.push(exchange);
         if (suffer(await meet("after", exchange), response)) return;
       }
       response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);

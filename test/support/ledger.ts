@@ -37,6 +37,8 @@ export async function startLedger(): Promise<Ledger> {
       response.destroy(error as Error);
     }
   });
+  // A kept connection that closes while a paused worker comes back to it would fail a step.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const ledger: Ledger = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

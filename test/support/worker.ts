@@ -65,10 +65,20 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   let kills = 0;
   let alive = false;
   let logs: string[] = [];
-  const broker = await startBroker(
-    async (messages) =>
-      (await (await mf.getWorker()).queue("pawl-wake-ups", messages as never)) as unknown as QueueResult,
-  );
+  let fetcher: Awaited<ReturnType<Miniflare["getWorker"]>>;
+  /**
+   * Set while workerd is paused: Miniflare asks it for what it can do in a way that blocks this very process, which
+   * could then never resume it.
+   */
+  let frozen: PromiseWithResolvers<void> | undefined;
+  const thaw = () => {
+    frozen?.resolve();
+    frozen = undefined;
+  };
+  const broker = await startBroker(async (messages) => {
+    while (frozen !== undefined) await frozen.promise;
+    return (await fetcher.queue("pawl-wake-ups", messages as never)) as unknown as QueueResult;
+  });
   const workerOptions = (vars: Readonly<Record<string, string>> = {}) =>
     convertV4MiniflareOptions({
       name: "pawl",
@@ -93,20 +103,21 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       handleStructuredLogs: ({ message }: { message: string }) => {
         logs.push(message);
         if (process.env.WORKER_LOGS) console.error(message);
-        logs.push(message);
       },
     } as never);
-  const adopt = () => {
+  const adopt = async () => {
+    url = await mf.ready;
     const found = childrenOf(process.pid, "workerd").find((child) => !pids.has(child));
     if (found === undefined) throw new Error("workerd is not among the children of this process");
     pids.delete(pid);
     pids.add(found);
     pid = found;
     alive = true;
+    thaw();
+    fetcher = await mf.getWorker();
   };
   mf = new Miniflare(workerOptions());
-  url = await mf.ready;
-  adopt();
+  await adopt();
   const call = async (path: string, init: RequestInit = {}) => {
     const response = await mf.dispatchFetch(`http://pawl.test${path}`, {
       ...init,
@@ -144,7 +155,8 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
         }),
       ),
     async tick() {
-      await (await mf.getWorker()).scheduled({ cron: "* * * * *" });
+      while (frozen !== undefined) await frozen.promise;
+      await fetcher.scheduled({ cron: "* * * * *" });
     },
     async idle() {
       await eventually("the worker is idle", async () => (await (await call("/under-way")).json()) === 0);
@@ -157,14 +169,19 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       kills += 1;
       alive = false;
     },
-    pause: () => void process.kill(pid, "SIGSTOP"),
-    resume: () => void process.kill(pid, "SIGCONT"),
+    pause() {
+      process.kill(pid, "SIGSTOP");
+      frozen ??= Promise.withResolvers();
+    },
+    resume() {
+      process.kill(pid, "SIGCONT");
+      thaw();
+    },
     async restart({ vars, paused = false } = {}) {
       broker.abandon();
       logs = [];
       await mf.setOptions(workerOptions(vars));
-      url = await mf.ready;
-      adopt();
+      await adopt();
       if (!paused) broker.resume();
     },
     async stop() {
