@@ -11,14 +11,12 @@ export interface TestWorker {
   readonly broker: Broker;
   /** Where it listens, for requests that `fetch` would tidy up. */
   readonly url: URL;
-  /** Every line that it has logged. */
-  readonly logs: string[];
   /** How often it was killed. */
   readonly kills: number;
   /** False from a kill to the restart after it. */
   readonly alive: boolean;
   /** The lines that it has logged since it was last started, in their order. */
-  readonly logs: readonly string[];
+  readonly logs: string[];
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** POST with JSON and the admin token; answers status and parsed body. */
   post(
@@ -60,7 +58,6 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
   const script = await bundleWorker(options.entry);
   let mf: Miniflare;
   let url: URL;
-  const logs: string[] = [];
   let pid = 0;
   let kills = 0;
   let alive = false;
@@ -134,7 +131,6 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     get url() {
       return url;
     },
-    logs,
     get kills() {
       return kills;
     },
