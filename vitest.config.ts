@@ -1,7 +1,13 @@
 import { defineConfig } from "vitest/config";
+import { mutantPlugin } from "./test/mutants/plugin.ts";
+
+const { PAWL_MUTANT } = process.env;
 
 export default defineConfig({
+  plugins: PAWL_MUTANT === undefined ? [] : [mutantPlugin(PAWL_MUTANT)],
   test: {
+    // Its key knows files, and not what a mutant makes of them.
+    fsModuleCache: PAWL_MUTANT === undefined,
     include: ["test/**/*.test.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
     globalSetup: ["test/support/global-setup.ts"],

@@ -23,6 +23,12 @@ interface Warm {
 export class WarmRuns {
   /** In the order of use, the longest unused first. */
   private readonly kept = new Map<string, Warm>();
+  /** How many entries make a function worth keeping. */
+  private readonly fromEntries: number;
+
+  constructor(fromEntries = WORTH_KEEPING) {
+    this.fromEntries = fromEntries;
+  }
 
   /** The last entry that is known of a run's journal; undefined when its function is not here. */
   knownOf(ref: RunRef): number | undefined {
@@ -40,7 +46,7 @@ export class WarmRuns {
 
   /** Keeps a function that rests after the last entry of this turn. */
   keep(run: ClaimedRun, lastSeq: number, planner: Replay): void {
-    if (lastSeq < WORTH_KEEPING) return;
+    if (lastSeq < this.fromEntries) return;
     planner.shed();
     this.kept.set(nameOf(run), { planner, turn: run.turn, lastSeq });
     for (const oldest of this.kept.keys()) {

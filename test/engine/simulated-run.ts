@@ -30,7 +30,7 @@ import {
 import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
-import type { WarmRuns } from "../../src/runtime/warm-runs.ts";
+import { WarmRuns } from "../../src/runtime/warm-runs.ts";
 import { LEASE_MS, runtimeOf } from "../runtime/support.ts";
 import { seeded } from "../support/random.ts";
 import { addresses, claimedRun, entryOf, NOON, rest, stored } from "./builders.ts";
@@ -108,7 +108,7 @@ export class SimulatedRun {
       if (row !== undefined) row.started = true;
       return row !== undefined;
     };
-    const warm = isWarm ? (new EagerlyWarm() as unknown as WarmRuns) : null;
+    const warm = isWarm ? new WarmRuns(0) : null;
     const transactions: Transactions = {
       run: async (branch, _isolation, _signal, work) => {
         const { output } = await work({} as Transaction);
@@ -514,23 +514,6 @@ export class SimulatedRun {
       ...rest,
       run: (context, note) => run({ ...context, step: steps(context.step) }, note),
     } as Workflow;
-  }
-}
-
-/** Keeps the function of every turn, however short its journal is. */
-class EagerlyWarm {
-  private kept: { readonly planner: Replay; readonly turn: number; readonly lastSeq: number } | null = null;
-
-  take(run: ClaimedRun): Replay | null {
-    const { kept } = this;
-    this.kept = null;
-    const fits = kept?.turn === run.turn - 1 && kept.lastSeq === (run.journal.at(-1)?.seq ?? 0);
-    return fits ? kept.planner : null;
-  }
-
-  keep(run: ClaimedRun, lastSeq: number, planner: Replay): void {
-    planner.shed();
-    this.kept = { planner, turn: run.turn, lastSeq };
   }
 }
 

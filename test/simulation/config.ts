@@ -1,0 +1,55 @@
+/** What one simulation does, drawn from its seed. Each seed has some of the faults only: one may hide another. */
+import { seeded } from "../support/random.ts";
+
+export const FAULTS = [
+  /** A call of the database never reaches it. */
+  "cut before",
+  /** It does, and the answer is lost. */
+  "cut after",
+  /** An invocation dies before its work, or with the result. */
+  "invocation dies",
+  /** The queue refuses messages, or takes them and does not say so. */
+  "queue fails",
+  "drop",
+  "double",
+  /** An isolate dies with everything that it is doing. */
+  "kill",
+  /** An isolate stands still, and goes on later. */
+  "pause",
+  /** An isolate stands still just before it commits, until somebody else has claimed a run: the rarest of windows. */
+  "zombie",
+  /** Between what happens and its answer others may come. */
+  "slow answers",
+  /** Workers' clocks differ from the database's. */
+  "skew",
+  /** Time passes while something is under way: leases run out. */
+  "late",
+  /** The cron does not tick. */
+  "no ticks",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface Config {
+  readonly seed: number;
+  readonly runs: number;
+  readonly isolates: number;
+  readonly faults: ReadonlySet<Fault>;
+  /** Steps of the phase with faults. */
+  readonly steps: number;
+  /** Functions of runs with that many entries stay warm. */
+  readonly warmFrom: number;
+  readonly consumerWaitMs: number;
+}
+
+export function configOf(seed: number): Config {
+  const random = seeded(seed ^ 0x5eed);
+  return {
+    seed,
+    runs: 1 + Math.floor(random() * 3),
+    isolates: random() < 0.2 ? 1 : 2,
+    faults: new Set(FAULTS.filter(() => random() < 0.4)),
+    steps: 40 + Math.floor(random() * 160),
+    warmFrom: random() < 0.3 ? 0 : 16,
+    consumerWaitMs: random() < 0.5 ? 0 : 60_000,
+  };
+}

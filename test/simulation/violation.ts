@@ -1,0 +1,4 @@
+/** Something was seen that must never be. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
