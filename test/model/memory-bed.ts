@@ -1,16 +1,27 @@
 /** The in-memory store as the conformance suite wants it: rows under the names of their columns, and time that passes. */
-import type { Store } from "../../src/engine/ports.ts";
 import type { RunRef } from "../../src/engine/run.ts";
 import type { Row, StoreUnderTest, Table } from "../storage/support/bed.ts";
 import { seeded } from "../support/random.ts";
 import type { StoredRun, Tables, TenantTables } from "./memory/tables.ts";
 import { createMemory, type Memory } from "./memory.ts";
 
+/** As on a real database, each call comes a little later than the one before. */
 export async function memoryStore(): Promise<StoreUnderTest> {
-  const start = Date.now();
-  const memory = createMemory({ now: start, random: seeded(1) });
+  const under = standingMemory(Date.now(), seeded(1));
+  const store = new Proxy(under.store, {
+    get(verbs, name, receiver) {
+      void under.moveClock(1);
+      return Reflect.get(verbs, name, receiver);
+    },
+  });
+  return { ...under, store };
+}
+
+/** Its clock stands still until it is moved. */
+export function standingMemory(start: number, random?: () => number): StoreUnderTest {
+  const memory = createMemory({ now: start, ...(random === undefined ? {} : { random }) });
   return {
-    store: passingTime(memory),
+    store: memory.store,
     reads: memory.reads,
     moveClock: async (ms) => memory.moveClock(ms),
     deliver: async (ref) => deliver(memory, ref),
@@ -28,16 +39,6 @@ export async function memoryStore(): Promise<StoreUnderTest> {
     },
     close: async () => {},
   };
-}
-
-/** As on a real database, each call comes a little later than the one before. */
-function passingTime(memory: Memory): Store {
-  return new Proxy(memory.store, {
-    get(store, name, receiver) {
-      memory.moveClock(1);
-      return Reflect.get(store, name, receiver);
-    },
-  });
 }
 
 function deliver({ tables, now }: Memory, ref: RunRef): void {

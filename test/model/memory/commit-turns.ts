@@ -24,7 +24,7 @@ export function commitTurns(state: State, decisions: readonly Decision[]): Commi
       held.push({ decision, run, tenant: tenantOf(state, decision.tenant) });
     } else missing.push(decision);
   }
-  refuseWhatTablesRefuse(state, held);
+  refuseWhatTablesRefuse(held);
   const turns = held.map((one) => endTurn(state, one));
   const due = held.flatMap(({ run }) => wakeUpOf(state, run));
   for (const part of PARTS) {

@@ -150,13 +150,20 @@ function firstOf<T>(all: Iterable<T>, limit: number, timeOf: (one: T) => number 
 }
 
 function lostRun(lostTurnLimit: number): Failure {
-  return failureOf(`The run lost ${lostTurnLimit} turns in a row.`);
+  return failureOf(
+    `The run lost ${lostTurnLimit} turns in a row: each time its invocation died, or its lease ran out, with nothing ` +
+      "committed. Mend what kills it (memory, CPU time, an endless loop) and revive the run.",
+  );
 }
 
 function lostBranch(lostTurnLimit: number): Failure {
-  return failureOf(`A step lost its invocation ${lostTurnLimit} times in a row.`);
+  return failureOf(
+    `A step lost its invocation ${lostTurnLimit} times in a row, each time with nothing committed. Mend what ` +
+      "kills it (memory, CPU time, an endless loop) and revive the run.",
+  );
 }
 
+/** As it is stored by `storage/reclaim-leases.ts` and `reclaim-branches.ts`. */
 function failureOf(message: string): Failure {
   const { stack: _, ...failure } = toFailure(new LostTurnsExhausted(message));
   return failure;
