@@ -16,7 +16,8 @@ const PLANTED = {
   "a token that is wrong": "canary-of-a-wrong-token-0003",
   "another header": "canary-of-a-header-0004",
   "a cookie": "canary-of-a-cookie-0005",
-  "a body": "canary-of-a-body-0006",
+  // Short: a parser quotes a few characters only.
+  "a body": "canary6",
   "a parameter": "canary-of-a-parameter-0007",
   "a hook's token": "canary-of-a-token-of-a-hook-00000000000008-",
   "a wrong password": "canary-of-a-password-0009",
