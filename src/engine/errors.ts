@@ -113,14 +113,14 @@ export class JournalMismatch extends PawlError {
       `Step "${key}" was recorded as a ${recorded}, but the workflow now runs it as a ${now}.`,
     );
   }
-  /** `lastCall` is the timer or the I/O that the workflow began last outside a step. */
+  /** `lastCall` is the timer or the I/O that the workflow's code began last outside a step. */
   static notReached(
     key: string,
     kind: string,
     reached: readonly string[],
     lastCall?: string,
   ): JournalMismatch {
-    const instead = lastCall === undefined ? "" : `, and last called ${lastCall} outside one`;
+    const instead = lastCall === undefined ? "" : `, and outside one its code last called ${lastCall}`;
     const asks =
       reached.length === 0
         ? `asks for no step${instead}`
@@ -136,9 +136,9 @@ export class JournalMismatch extends PawlError {
 export class WorkflowStalled extends PawlError {
   readonly code = "workflow_stalled";
   override readonly retryable = false;
-  /** `lastCall` is the timer or the I/O that it began last outside a step. */
+  /** `lastCall` is the timer or the I/O that its code began last outside a step. */
   constructor(workflow: string, lastCall?: string) {
-    const last = lastCall === undefined ? "" : `The last that it called outside a step is ${lastCall}. `;
+    const last = lastCall === undefined ? "" : `Outside a step its code last called ${lastCall}. `;
     super(
       `Workflow "${workflow}" came to rest without a step to wait for: it awaits something that is not a step. ` +
         `${last}Wrap timers, fetches and other I/O in step.run.`,

@@ -204,8 +204,9 @@ export interface Workflow<Input = unknown, Output = unknown> {
   readonly name: string;
   readonly version: number;
   readonly schema: StandardSchemaV1 | undefined;
-  /** `note` is told of timers and I/O that the function begins outside a step, where somebody listens for them. */
-  readonly run: (context: WorkflowContext<Input>, note?: (call: string) => void) => Promise<Output>;
+  readonly run: (context: WorkflowContext<Input>) => Promise<Output>;
+  /** The timer or the I/O that the function began last outside a step, in any run; set where somebody listens for them. */
+  readonly lastCall?: () => string | undefined;
   /** Of a workflow made by `defineGraph`: what steps can be appended to. */
   readonly graph?: GraphShape;
 }

@@ -510,10 +510,7 @@ export class SimulatedRun {
       } as Steps;
     };
     const { run, ...rest } = this.workflow as Workflow;
-    return {
-      ...rest,
-      run: (context, note) => run({ ...context, step: steps(context.step) }, note),
-    } as Workflow;
+    return { ...rest, run: (context) => run({ ...context, step: steps(context.step) }) } as Workflow;
   }
 }
 

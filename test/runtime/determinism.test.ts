@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { watched } from "../../src/determinism.ts";
@@ -239,6 +240,19 @@ describe("code gets what it always got", () => {
     }
   });
 
+  test("from an AsyncLocalStorage of its own, over its steps", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    await warnedOf((step) =>
+      storage.run("mine", async () => {
+        await step.run("step", () => null);
+        seen.push(storage.getStore());
+      }),
+    );
+    expect(seen.length).toBeGreaterThan(0);
+    expect(new Set(seen)).toEqual(new Set(["mine"]));
+  });
+
   test("from functions, with what hangs on them", () => {
     expect(crypto.randomUUID()).toMatch(/^[\da-f-]{36}$/);
     expect(Object.getOwnPropertySymbols(setTimeout)).toEqual(
@@ -247,87 +261,6 @@ describe("code gets what it always got", () => {
     expect([fetch.name, setTimeout.length]).toEqual(["fetch", original.setTimeout.length]);
     const detached = crypto.randomUUID;
     expect(() => detached()).toThrow(TypeError);
-  });
-});
-
-describe("a run that comes to rest with nothing to wait for", () => {
-  const ends = async (code: (step: Steps) => Promise<unknown>) => {
-    const { workflow } = watch(workflowOf(code));
-    return new SimulatedRun(workflow).finish();
-  };
-  const never = () => new Promise<never>(() => {});
-
-  test.each<[string, (step: Steps) => Promise<unknown>, string]>([
-    ["a timer", () => new Promise((resolve) => setTimeout(resolve, 60_000).unref()), "setTimeout()"],
-    ["I/O", () => fetch("data:,here").then(never), "fetch()"],
-    [
-      "a timer that was set before a step",
-      async (step) => {
-        const late = new Promise((resolve) => setTimeout(resolve, 60_000).unref());
-        await step.run("a", () => null);
-        Date.now();
-        await late;
-      },
-      "setTimeout()",
-    ],
-  ])("is dead, and told what it called last, when it awaits %s", async (_, code, call) => {
-    expect(await ends(code)).toMatchObject({
-      status: "dead",
-      failure: {
-        code: "workflow_stalled",
-        message: expect.stringContaining(`The last that it called outside a step is ${call}.`),
-      },
-    });
-  });
-
-  test("is dead, and told nothing that it did not do, when it awaits what never comes", async () => {
-    const { failure } = await ends(async () => {
-      Date.now();
-      return never();
-    });
-    expect(failure?.code).toBe("workflow_stalled");
-    expect(failure?.message).not.toContain("it called");
-  });
-
-  test("is dead when it awaits the step of another run, which goes on", async () => {
-    let theirs: Promise<unknown> | undefined;
-    const { workflow } = watch(
-      workflowOf((step) => {
-        theirs ??= step.waitForSignal("go");
-        return theirs;
-      }),
-    );
-    const first = new SimulatedRun(workflow);
-    expect(await first.turn()).toMatchObject({ status: "waiting" });
-    const second = new SimulatedRun(workflow);
-    expect(await second.finish()).toMatchObject({
-      status: "dead",
-      failure: { code: "workflow_stalled" },
-    });
-    theirs = undefined;
-    first.signal("go", 1);
-    expect(await first.finish()).toMatchObject({ status: "completed" });
-  });
-
-  test("before a step that is recorded is dead, and told what it called last", async () => {
-    let slow = false;
-    const { workflow } = watch(
-      workflowOf(async (step) => {
-        if (slow) await new Promise((resolve) => setTimeout(resolve, 60_000).unref());
-        await step.run("a", () => null);
-        await step.sleep("nap", 1_000);
-      }),
-    );
-    const run = new SimulatedRun(workflow);
-    await run.turn();
-    slow = true;
-    expect(await run.finish()).toMatchObject({
-      status: "dead",
-      failure: {
-        code: "journal_mismatch",
-        message: expect.stringContaining("it asks for no step, and last called setTimeout() outside one"),
-      },
-    });
   });
 });
 

@@ -116,9 +116,9 @@ test("runs in one isolate at the same time are not taken for each other", async 
 
 describe("a run that comes to rest with nothing to wait for is dead within moments", () => {
   test.each([
-    ["a timer", "The last that it called outside a step is setTimeout()."],
-    ["scheduler", "The last that it called outside a step is scheduler.wait()."],
-    ["I/O", "The last that it called outside a step is fetch()."],
+    ["a timer", "Outside a step its code last called setTimeout()."],
+    ["scheduler", "Outside a step its code last called scheduler.wait()."],
+    ["I/O", "Outside a step its code last called fetch()."],
     ["a promise of its own", "it awaits something that is not a step. Wrap timers"],
   ])("where it awaits %s", async (what, told) => {
     world.ledger.onEffect = () => new Promise(() => {});

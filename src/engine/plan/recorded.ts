@@ -34,7 +34,7 @@ export class Recorded {
 
   /**
    * Null when everything recorded is reached; else the first that is not. `open` is what the function asks for,
-   * `lastCall` what it began last outside a step.
+   * `lastCall` what its code began last outside a step.
    */
   missing(
     isReached: (key: string) => boolean,

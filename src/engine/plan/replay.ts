@@ -53,8 +53,6 @@ export class Replay {
   private mismatch: JournalMismatch | null = null;
   private performing: string | undefined;
   private handed = 0;
-  /** The timer or the I/O that the function began last outside a step. */
-  private lastCall: string | undefined;
   /** True when the function was handed something since it last came to rest. */
   private stirred = true;
   /** Set by `retrying`: attempts of this very turn, which the journal that was read does not hold. */
@@ -157,12 +155,9 @@ export class Replay {
       run: runFacts(this.run, this.reading, (name, make) => this.ask(name, make)),
     };
     const { run } = this.workflow as Workflow;
-    const note = (call: string) => {
-      this.lastCall = call;
-    };
     // `then` first: a function that throws before its first await must not throw here.
     Promise.resolve()
-      .then(() => run(context, note))
+      .then(() => run(context))
       .then(
         (output) => {
           this.ending ??= { state: "finished", output };
@@ -233,7 +228,7 @@ export class Replay {
   }
 
   private plan(): Plan {
-    const { lastCall } = this;
+    const lastCall = this.workflow.lastCall?.();
     const open = () => [...this.pending.keys()];
     const error = this.mismatch ?? this.recorded.missing(this.isReached, open, lastCall);
     if (error !== null) return { state: "stuck", error };
