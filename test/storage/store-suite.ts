@@ -16,6 +16,7 @@ import { forkRunSuite, startOrSignalSuite } from "./suite/fork-run.ts";
 import { groupsSuite } from "./suite/groups.ts";
 import { holdBranchSuite } from "./suite/hold-branch.ts";
 import { hooksSuite } from "./suite/hooks.ts";
+import { listsSuite } from "./suite/lists.ts";
 import { readsSuite } from "./suite/reads.ts";
 import { reclaimBranchesSuite } from "./suite/reclaim-branches.ts";
 import { reclaimLeasesSuite } from "./suite/reclaim-leases.ts";
@@ -51,6 +52,7 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   describe("renewBranch and startBranch", () => holdBranchSuite(bed));
   describe("reclaimBranches and collectDueBranches", () => reclaimBranchesSuite(bed));
   describe("reads", () => readsSuite(bed));
+  describe("reads, lists of runs", () => listsSuite(bed));
 }
 
 /** One store for all tests of a file; each test finds it empty and must leave no run stuck. */
