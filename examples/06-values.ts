@@ -1,5 +1,5 @@
 // The time, chance and ids: a workflow must not ask the process for them, because it is run again and again and has
-// to decide the same each time. These are journaled: every replay sees the first answer. They cost no turn.
+// to decide the same each time. These are journaled, before any step sees them: every replay sees the first answer.
 import { defineWorkflow } from "pawl";
 import * as z from "zod";
 import { postToShop } from "../src/workflows/shop.ts";
