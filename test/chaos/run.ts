@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { chaos } from "./chaos.ts";
+import { idleness } from "./idleness.ts";
 import { complaint, report } from "./report.ts";
 
 const { values } = parseArgs({
@@ -21,13 +22,9 @@ const workers = numberOf("workers");
 
 console.log(`SEED=${seed} COMMIT=${commit()}`);
 const startedAt = Date.now();
-const verdict = await chaos({
-  seed,
-  ms: minutes * 60_000,
-  workers,
-  log,
-  trace: values.trace ? log : () => {},
-});
+const ms = minutes * 60_000;
+const seen = await chaos({ seed, ms, workers, log, trace: values.trace ? log : () => {} });
+const verdict = { ...seen, violations: [...seen.violations, ...idleness(seen, ms)] };
 console.log(`\n${report(verdict)}\n`);
 if (verdict.violations.length > 0) {
   console.log(`${complaint(verdict)}\n\n${verdict.evidence}`);
