@@ -49,7 +49,9 @@ test(`${RUNS} runs of ${STEPS} steps all complete under random kills, each step 
     const share = 60 + Math.floor(random() * 120);
     const before = ledger.effects.length;
     await eventually("some steps are done, or all runs", async () => {
-      return ledger.effects.length >= before + share || (await unfinished()) === 0;
+      const { length } = ledger.effects;
+      if (length >= before + share || (await unfinished()) === 0) return true;
+      throw new Error(`${length} are done`);
     });
     if ((await unfinished()) === 0) break;
     const place = Math.floor(random() * places.length);
@@ -66,10 +68,11 @@ test(`${RUNS} runs of ${STEPS} steps all complete under random kills, each step 
 
   // Healing: no more faults, the cron ticks, time goes by.
   await eventually("all runs are over", async () => {
-    if ((await unfinished()) === 0) return true;
+    const left = await unfinished();
+    if (left === 0) return true;
     await database.moveClock(20_000);
     await worker.tick();
-    return false;
+    throw new Error(`${left} are left`);
   });
   await world.allReach(ids, "completed");
 
@@ -101,4 +104,4 @@ test(`${RUNS} runs of ${STEPS} steps all complete under random kills, each step 
     );
     return Number(row?.count);
   }
-}, 180_000);
+}, 400_000);
