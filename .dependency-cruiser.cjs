@@ -27,7 +27,11 @@ module.exports = {
     only("runtime/", PORTS),
     packages("runtime/", []),
     only("storage/", PORTS),
-    packages("storage/", ["node_modules/drizzle-orm/", "node_modules/@neondatabase/serverless/"]),
+    packages("storage/", [
+      "node_modules/drizzle-orm/",
+      "node_modules/@neondatabase/serverless/",
+      "node_modules/ulid/",
+    ]),
     only("events/", PORTS),
     packages("events/", []),
     only("queue/", USE_CASES),

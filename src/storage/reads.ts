@@ -1,6 +1,7 @@
 /** The questions behind lists and pages: keyset pages, and payloads only where one run is asked for. */
 import { and, asc, desc, eq, exists, gt, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
 import { alias, QueryBuilder } from "drizzle-orm/pg-core";
+import { encodeTime, TIME_MAX } from "ulid";
 import type { Json } from "../engine/codec.ts";
 import type { Failure } from "../engine/failure.ts";
 import type { JournalLine, Reads, RunFilter } from "../engine/reads.ts";
@@ -264,17 +265,9 @@ function matching(tenant: string, filter: RunFilter, before: string | null): SQL
  */
 const ID_SLACK_MS = 3_600_000;
 
-const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const ULID_TIME_DIGITS = 10;
-const LAST_ULID_MS = 2 ** 48 - 1;
-
 /** What every ULID of that millisecond begins with: text that sorts before all of them. */
 function ulidTime(ms: number): string {
-  const time = Math.min(Math.max(0, ms), LAST_ULID_MS);
-  return Array.from(
-    { length: ULID_TIME_DIGITS },
-    (_, i) => CROCKFORD[Math.floor(time / 32 ** (ULID_TIME_DIGITS - 1 - i)) % 32],
-  ).join("");
+  return encodeTime(Math.min(Math.max(0, ms), TIME_MAX));
 }
 
 /** An array literal, so that the path is one bound parameter. */

@@ -407,7 +407,8 @@ test("whoever is ended to resolve a deadlock tries again, and both come through"
   const [server] = await database.rows<{ deadlocks: number }>(
     "select deadlocks::int from pg_stat_database where datname = current_database()",
   );
-  expect(server?.deadlocks).toBe(1);
+  // The second try may be quicker than whoever waited, and meet it in the same way.
+  expect(server?.deadlocks).toBeGreaterThanOrEqual(1);
   await patient.end();
 });
 

@@ -46,7 +46,7 @@ export function isLost(error: unknown): boolean {
 /** SQLSTATE classes by which Postgres says that it, not the statement, is the problem. */
 export function isLoss(error: unknown): boolean {
   const code = sqlStateOf(error);
-  return code !== undefined && /^(08|53|57P|58)|^25006$/.test(code);
+  return code !== undefined && /^(08|28|53|57P|58)|^25006$/.test(code);
 }
 
 /** Serialisation failure and deadlock: nothing is wrong with the statements, and another try may pass. */
