@@ -56,6 +56,8 @@ export class Simulation {
   private nextTick: number;
   private healing = false;
   private broken: unknown;
+  /** True once a verb was carried out in this step: only then can anything have changed. */
+  private carriedOut = false;
 
   constructor(config: Config, traced = false) {
     this.config = config;
@@ -136,6 +138,7 @@ export class Simulation {
 
   /** A verb of a port was carried out. */
   watch(verb: string, given: readonly unknown[], answer: unknown): void {
+    this.carriedOut = true;
     try {
       this.watched.saw(verb, given, answer);
     } catch (violation) {
@@ -182,7 +185,8 @@ export class Simulation {
     if (!this.injected()) this.go();
     await this.scheduler.settled();
     if (this.broken !== undefined) throw this.broken;
-    this.watched.check();
+    if (this.carriedOut) this.watched.check();
+    this.carriedOut = false;
   }
 
   /** A fault that strikes on its own. */
