@@ -30,7 +30,7 @@ describe("durationMs", () => {
     [{ milliseconds: 5 }, 5],
     [LONGEST_MS, LONGEST_MS],
     ["3650 days", LONGEST_MS],
-  ])("reads %j as %d ms", (given, ms) => {
+  ])("reads %j as %d ms (E4)", (given, ms) => {
     expect(durationMs(given)).toBe(ms);
   });
 
@@ -68,7 +68,7 @@ describe("durationMs", () => {
     ["{ weeks: 1e9 }", { weeks: 1e9 }, /longer than ten years/],
     ["a hundred years", "36500 days", /longer than ten years/],
     ["a millisecond more than ten years", LONGEST_MS + 1, /longer than ten years/],
-  ])("refuses %s, saying why and what to write", (_, given, why) => {
+  ])("refuses %s, saying why and what to write (E5)", (_, given, why) => {
     expect(() => read(given)).toThrow(InvalidDuration);
     expect(() => read(given)).toThrow(why);
     expect(() => read(given)).toThrow('Write "90 seconds"');
@@ -80,7 +80,7 @@ describe("durationMs", () => {
     expect(() => read(days)).toThrow(InvalidDuration);
   });
 
-  test("gives a whole number from 0 to ten years or InvalidDuration, whatever it is given", () => {
+  test("gives a whole number from 0 to ten years or InvalidDuration, whatever it is given (E4, E5)", () => {
     const text = fc.array(
       fc.tuple(fc.nat(), fc.constantFrom("", " ", "."), fc.constantFrom("s", "h", "month", "")),
     );

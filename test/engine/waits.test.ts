@@ -34,7 +34,7 @@ describe("a wait for a signal", () => {
     });
   });
 
-  test("takes a signal that came before it, in the turn that asks", async () => {
+  test("takes a signal that came before it, in the turn that asks (F3)", async () => {
     const run = new SimulatedRun(
       workflowOf(async (step) => {
         await step.run("a", () => 1);
@@ -90,7 +90,7 @@ describe("a wait for a signal", () => {
     expect(await run.turn()).toMatchObject({ output: { json: ["a", "b", "c"] } });
   });
 
-  test("in a loop takes one after the other, in the order of arrival, each once (I5)", async () => {
+  test("in a loop takes one after the other, in the order of arrival, each once (I5, F4)", async () => {
     const run = new SimulatedRun(
       workflowOf(async (step) => {
         const seen: unknown[] = [];

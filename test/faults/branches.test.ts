@@ -292,7 +292,7 @@ describe.for(["before", "after"] as const)("a connection that is cut %s the comm
     expect(await children(ids[1] ?? "")).toHaveLength(WIDTH);
   });
 
-  test("of a signal: sent again under its id it arrives once", async () => {
+  test("of a signal: sent again under its id it arrives once (F4)", async () => {
     const id = await world.start("trip");
     await eventually("the trip waits", async () => (await world.run(id)).current_step === "checked out");
     const fault = world.gateway.inject({ on: "signal", when, act: () => "cut" });
@@ -327,7 +327,7 @@ describe.for(["before", "after"] as const)("a connection that is cut %s the comm
   });
 });
 
-test("F5: fifty children that end at once wake their parent, which gets each once", async () => {
+test("fifty children that end at once wake their parent, which gets each once (F5)", async () => {
   const hold = gate<Effect>();
   world.ledger.onEffect = (effect) => hold.pass(effect);
   const id = await world.start("parent", { children: 50 });
@@ -339,7 +339,7 @@ test("F5: fifty children that end at once wake their parent, which gets each onc
   expect(await world.database.rows("select from pawl.deliveries")).toEqual([]);
 });
 
-test("F6: however a child ends, its parent is told", async () => {
+test("however a child ends, its parent is told (F6)", async () => {
   const hold = gate<Effect>();
   world.ledger.onEffect = async (effect) => {
     if (effect.step === "child 0") return undefined;

@@ -166,7 +166,7 @@ test("a worker frozen since before its step was cancelled writes nothing (G1)", 
   expect(before.run).toMatchObject({ status: "cancelled", steps_done: 0 });
 });
 
-test("a run that was revived is not touched by the worker that lost it (I2, I3)", async () => {
+test("a run that was revived is not touched by the worker that lost it (I2, I3, G8)", async () => {
   const { worker, ledger, database } = world;
   const door = gate<Effect>();
   ledger.onEffect = (effect) => {

@@ -108,7 +108,7 @@ describe("starting a run", () => {
     { delay: "100000 weeks" },
     { deadline: "1 month" },
     { delay: {} },
-  ])("%j is no duration", async (body) => {
+  ])("%j is no duration (E5)", async (body) => {
     const { post } = await starting();
     expect(await errorOf(await post(ONE, body))).toMatchObject({ status: 422, code: "invalid_duration" });
   });

@@ -218,7 +218,7 @@ describe("an attempt", () => {
     }
   });
 
-  test("that asks for a date gets it by the database's time, not by this worker's", async () => {
+  test("that asks for a date gets it by the database's time, not by this worker's (D9)", async () => {
     const at = new Date(NOON + 10_000);
     const failing = gate<never>();
     const { clock, turn } = perform(() => failing.promise);
@@ -279,7 +279,7 @@ describe("an attempt", () => {
 });
 
 describe("a step's timeout", () => {
-  test("fences off a body that ignores its signal: whatever it gives later changes nothing", async () => {
+  test("fences off a body that ignores its signal: whatever it gives later changes nothing (D10)", async () => {
     const late = gate<string>();
     let signal: AbortSignal | undefined;
     const { clock, turn, state } = perform(

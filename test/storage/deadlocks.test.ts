@@ -25,7 +25,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("16 sessions do everything to the same 50 runs, and none of them is ever in a deadlock", async () => {
+test("16 sessions do everything to the same 50 runs, and none of them is ever in a deadlock (C5)", async () => {
   const asked = Array.from({ length: RUNS }, (_, i) =>
     newRun({ id: `run ${String(i).padStart(2, "0")}`, idempotencyKey: `key ${(i * 17) % RUNS}` }),
   );

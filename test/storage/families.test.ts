@@ -30,7 +30,7 @@ afterAll(async () => {
 /** As with ULIDs, who is born later sorts later. */
 const idOf = (i: number) => `run ${String(i).padStart(6, "0")}`;
 
-test("8 sessions do everything to the same families, and none of them is ever in a deadlock", async () => {
+test("8 sessions do everything to the same families, and none of them is ever in a deadlock (C5)", async () => {
   const roots = Array.from({ length: FAMILIES }, (_, i) => newRun({ id: idOf(i) }));
   await database.store.startRuns("default", roots);
   const refs: RunRef[] = roots.map(({ id }) => ({ tenant: "default", runId: id }));

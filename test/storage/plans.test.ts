@@ -311,7 +311,7 @@ describe("what a claim takes", () => {
     ["no materialising", "enable_material"],
     ["no hash or merge joins", "enable_hashjoin = off; set enable_mergejoin"],
     ["no joins but hash joins", "enable_nestloop = off; set enable_mergejoin"],
-  ])("is what was asked for, and a sweep keeps to its limit: %s", async (_, settings) => {
+  ])("is what was asked for, and a sweep keeps to its limit: %s (C7)", async (_, settings) => {
     forced = await openSession(database.url, `set ${settings} = off`);
     await forced.query("begin");
     await forced.query("delete from pg_statistic");

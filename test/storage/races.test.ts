@@ -155,7 +155,7 @@ describe("nobody else waits for a row that another session holds", () => {
 });
 
 describe("I4: a delivery that commits while the commit of the turn waits for it", () => {
-  test.each(["waiting", "ready"] as const)("leaves the run ready and due now: %s", async (status) => {
+  test.each(["waiting", "ready"] as const)("leaves the run ready and due now: %s (F2)", async (status) => {
     const { startAndClaim, see, claim } = bed();
     const run = await startAndClaim();
     const [committed] = await whileHeld(database, { text: DELIVER, params: [run.tenant, run.runId] }, [
@@ -166,7 +166,7 @@ describe("I4: a delivery that commits while the commit of the turn waits for it"
     expect(await claim(run)).toMatchObject({ deliveries: 1 });
   });
 
-  test("wakes a run that was parked an instant before", async () => {
+  test("wakes a run that was parked an instant before (F1)", async () => {
     const { startAndClaim, store, claim } = bed();
     const run = await startAndClaim();
     const [, delivered] = await whileHeld<unknown>(database, hold(run.runId), [
@@ -242,7 +242,7 @@ describe("I4: whatever is delivered while a turn parks its run, in either order"
     return claim(run);
   };
 
-  test.each(bringers)("%s before the park leaves the run ready", async (name, bring) => {
+  test.each(bringers)("%s before the park leaves the run ready (F1)", async (name, bring) => {
     const run = await busy();
     const deliver = await bring(run);
     const order = [() => deliver(aside()), async () => (await bed().store.commitTurns([parks(run)])).due];
@@ -254,7 +254,7 @@ describe("I4: whatever is delivered while a turn parks its run, in either order"
     expect((await bed().claim(run)).inbox).toHaveLength(1);
   });
 
-  test.each(bringers)("%s after the park wakes the run", async (name, bring) => {
+  test.each(bringers)("%s after the park wakes the run (F1)", async (name, bring) => {
     const run = await busy();
     const deliver = await bring(run);
     const order = [async () => (await bed().store.commitTurns([parks(run)])).due, () => deliver(aside())];
@@ -265,7 +265,7 @@ describe("I4: whatever is delivered while a turn parks its run, in either order"
     expect((await bed().claim(run)).inbox).toHaveLength(1);
   });
 
-  test("a signal that comes between the claim and the wait for it is found by the commit that begins the wait", async () => {
+  test("a signal that comes between the claim and the wait for it is found by the commit that begins the wait (F2)", async () => {
     const run = await bed().startAndClaim();
     await bed().store.commitTurns([decision(run)]);
     await aside().deliverSignals("default", [signal(run, "paid")]);
@@ -392,7 +392,7 @@ test("a revive counts the entries that were written while it waited", async () =
   expect((await reads.journal(run, 10, 0))?.map(({ seq }) => seq)).toEqual([1, 2, 3]);
 });
 
-test("whoever is ended to resolve a deadlock tries again, and both come through", async () => {
+test("whoever is ended to resolve a deadlock tries again, and both come through (C4)", async () => {
   const { start, store } = bed();
   const [a, b] = [await start({ id: "a" }), await start({ id: "b" })];
   const patient = await openSession(database.url, "set deadlock_timeout = '1min'");

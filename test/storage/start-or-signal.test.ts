@@ -43,7 +43,7 @@ function pausing({ query }: Session, then: (others: () => Promise<unknown>) => P
   };
 }
 
-test("one that arrives while a commit parks its run wakes it (I4)", async () => {
+test("one that arrives while a commit parks its run wakes it (I4, F1)", async () => {
   const { run } = only(await database.store.startRuns("default", [newRun({ idempotencyKey: "park" })]));
   await database.store.claimRuns([run], LEASE);
   const [starter, turn] = [await openSession(database.url), await openSession(database.url)];

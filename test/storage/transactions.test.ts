@@ -180,7 +180,7 @@ describe("what is rolled back", () => {
     expect(proxy.commits).toBe(commits);
   });
 
-  test("everything, when a statement fails and the body goes on as if it had not", async () => {
+  test("everything, when a statement fails and the body goes on as if it had not (C3)", async () => {
     const failing = run(await claimBranch(), (tx) =>
       tx.execute(sql`update accounts set balance = -1`).catch(() => {}),
     );
@@ -213,7 +213,7 @@ describe("what is rolled back", () => {
     expect(await seen()).toEqual(EVERYTHING);
   });
 
-  test("everything, when the body has not awaited a statement that fails", async () => {
+  test("everything, when the body has not awaited a statement that fails (C3)", async () => {
     const failing = run(await claimBranch(), (tx) => {
       tx.execute(sql`select pg_sleep(0.05), 1 / 0`).catch(() => {});
     });
@@ -247,7 +247,7 @@ describe("I10: a body holds its rows for so long and no longer", () => {
     });
   });
 
-  test("a statement that takes longer fails, and the body with it", async () => {
+  test("a statement that takes longer fails, and the body with it (C4)", async () => {
     const failing = run(await claimBranch(), async (tx) => {
       await tx.execute(sql`set local statement_timeout = '10ms'`);
       await tx.execute(sql`select pg_sleep(60)`);
@@ -256,7 +256,7 @@ describe("I10: a body holds its rows for so long and no longer", () => {
     expect(await seen()).toEqual(NOTHING);
   });
 
-  test("a body that pauses for longer is rolled back, and fails by Postgres' own word for it", async () => {
+  test("a body that pauses for longer is rolled back, and fails by Postgres' own word for it (C15)", async () => {
     const failing = run(await claimBranch(), async (tx) => {
       const { rows } = await tx.execute(sql`select pg_backend_pid() as pid`);
       await tx.execute(sql`set local idle_in_transaction_session_timeout = '10ms'`);
@@ -327,7 +327,7 @@ describe("I2: a branch whose lease was lost", () => {
 });
 
 describe("conflicts", () => {
-  test("the body is done again when Postgres cannot keep it apart from another", async () => {
+  test("the body is done again when Postgres cannot keep it apart from another (C4)", async () => {
     const branch = await claimBranch();
     let bodies = 0;
     const done = transactions.run(branch, "repeatable read", new AbortController().signal, async (tx) => {
@@ -342,7 +342,7 @@ describe("conflicts", () => {
     expect(await seen()).toEqual({ ...EVERYTHING, balances: [72, 30] });
   });
 
-  test("a conflict that the body swallowed is one all the same", async () => {
+  test("a conflict that the body swallowed is one all the same (C4)", async () => {
     const branch = await claimBranch();
     let bodies = 0;
     const done = transactions.run(branch, "serializable", new AbortController().signal, async (tx) => {
@@ -356,7 +356,7 @@ describe("conflicts", () => {
     expect(bodies).toBe(2);
   });
 
-  test("after five times it is the body's failure", async () => {
+  test("after five times it is the body's failure (C4)", async () => {
     const branch = await claimBranch();
     let bodies = 0;
     const failing = transactions.run(branch, "repeatable read", new AbortController().signal, async (tx) => {

@@ -329,7 +329,7 @@ describe("a result", () => {
     expect(await response.json()).toMatchObject({ status: "ready", output: null });
   });
 
-  test("of a failed run is its failure", async () => {
+  test("of a failed run is its failure, at once (F12)", async () => {
     const id = await failedRun();
     expect(await world.worker.get(`/api/runs/${id}/result?wait=10s`)).toMatchObject({
       status: 200,

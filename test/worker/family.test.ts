@@ -149,7 +149,7 @@ describe("at most once", () => {
   });
 });
 
-test("a step that sends no heartbeat for as long as it may fails by that name, though it never ends", async () => {
+test("a step that sends no heartbeat for as long as it may fails by that name, though it never ends (D10)", async () => {
   const held = gate<Effect>();
   world.ledger.onEffect = (effect) => held.pass(effect);
   const id = await world.start("mute");

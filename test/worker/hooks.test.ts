@@ -39,7 +39,7 @@ const codeOf = ({ status, body }: Awaited<ReturnType<typeof call>>) => [
 ];
 
 describe("a hook", () => {
-  test("resumes its run with what was posted, once, without a bearer token", async () => {
+  test("resumes its run with what was posted, once, without a bearer token (F14)", async () => {
     const { id, path } = await callee();
     expect(path).toMatch(/^\/hooks\/[A-Za-z0-9_-]{43}$/);
     expect(await call(path, '{"paid":true}')).toEqual({ status: 202, body: { received: true } });
@@ -68,7 +68,7 @@ describe("a hook", () => {
     expect((await world.reaches(id, "completed")).output).toEqual({ got });
   });
 
-  test("that ten callers post to at once is received from exactly one of them", async () => {
+  test("that ten callers post to at once is received from exactly one of them (F14)", async () => {
     const { id, path } = await callee();
     world.broker.pause();
     const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => call(path, String(i))));
@@ -80,14 +80,14 @@ describe("a hook", () => {
     expect((await world.reaches(id, "completed")).output).toEqual({ got: received[0] });
   });
 
-  test("that has expired is gone", async () => {
+  test("that has expired is gone (F14)", async () => {
     const { id, path } = await callee();
     await world.database.moveClock(HOUR);
     expect(codeOf(await call(path, "1"))).toEqual([410, "hook_expired"]);
     expect((await world.run(id)).status).toBe("waiting");
   });
 
-  test("of a run that is over is not found, with the answer of one that never was", async () => {
+  test("of a run that is over is not found, with the answer of one that never was (F14)", async () => {
     const { id, path } = await callee();
     await world.worker.post(`/api/runs/${id}/cancel`);
     const over = await call(path, "1");
@@ -117,7 +117,7 @@ describe("a hook", () => {
     expect(await world.database.rows("select from pawl.hooks where used_at is null")).toHaveLength(1);
   });
 
-  test("keeps what was posted when the database answered and the caller was not told", async () => {
+  test("keeps what was posted when the database answered and the caller was not told (F10)", async () => {
     const { id, path } = await callee();
     world.gateway.inject({ on: "hook", when: "after", act: () => "cut" });
     expect(codeOf(await call(path, "1"))).toEqual([503, "store_unavailable"]);

@@ -26,7 +26,7 @@ const told = (id: string) =>
     world.ledger.of(id).find(({ step }) => step.startsWith("stopped by")),
   );
 
-test("the lease is renewed while a step runs, so that no sweep takes the run away", async () => {
+test("the lease is renewed while a step runs, so that no sweep takes the run away (D10)", async () => {
   const { id, door } = await held();
   const first = (await world.run(id)).lease_expires_at?.getTime() ?? 0;
   await eventually("the first lease would have run out twice over", async () => {
@@ -51,7 +51,7 @@ async function heldApart() {
   return { id, door };
 }
 
-test("the leases of branches are renewed while their steps run, so that no sweep takes them away", async () => {
+test("the leases of branches are renewed while their steps run, so that no sweep takes them away (D10)", async () => {
   const { id, door } = await heldApart();
   const leases = async () => {
     const rows = await world.database.rows<{ at: Date | null }>(

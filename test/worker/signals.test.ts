@@ -35,7 +35,7 @@ test("a signal wakes the run that waits for it, and what it brings is journaled"
   expect(stepsOf(id)).toEqual(["before", "after"]);
 });
 
-test("a signal that comes while the turn runs that will wait for it is not slept over (I4)", async () => {
+test("a signal that comes while the turn runs that will wait for it is not slept over (I4, F1)", async () => {
   const held = gate<unknown>();
   world.ledger.onEffect = (effect) => (effect.step === "before" ? held.pass(effect) : undefined);
   const id = await world.start("awaiting");
@@ -102,7 +102,7 @@ test.each(["before", "after"] as const)(
   },
 );
 
-test("an outage while a signal is sent is a 503, and the same id again arrives once (I9)", async () => {
+test("an outage while a signal is sent is a 503, and the same id again arrives once (I9, F10)", async () => {
   const id = await world.start("awaiting");
   await world.reaches(id, "waiting");
   for (const when of ["before", "after"] as const) {

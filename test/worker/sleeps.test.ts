@@ -67,7 +67,7 @@ test("a sleep whose wake-up was lost is woken by the sweep (E1)", async () => {
   expect(steps(id)).toEqual(["before", "after"]);
 });
 
-test("a sleep beyond the queue's reach is woken by the sweep, with the delay that is left", async () => {
+test("a sleep beyond the queue's reach is woken by the sweep, with the delay that is left (E4)", async () => {
   const id = await world.start("nap", { ms: 2 * DAY_MS });
   expect(await world.reaches(id, "waiting")).toMatchObject({ wake_up_sent_at: null });
   expect(world.broker.sent).toHaveLength(1);

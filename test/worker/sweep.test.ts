@@ -33,7 +33,7 @@ async function startInBatches(count: number): Promise<string[]> {
   return ids;
 }
 
-test("a sweep with more work than its share goes on at once through the queue", async () => {
+test("a sweep with more work than its share goes on at once through the queue (E3)", async () => {
   const count = 2 * SHARE + 200;
   world.broker.deliveries = () => 0;
   const ids = await startInBatches(count);
@@ -65,7 +65,7 @@ test("a sweep wakes no run that was just woken, and one again whose wake-up was 
   expect(wakeUps()).toHaveLength(3);
 });
 
-test("overlapping sweeps take each expired lease back once and wake each due run once (D5)", async () => {
+test("overlapping sweeps take each expired lease back once and wake each due run once (D5, E9)", async () => {
   const { ledger, worker, broker, database } = world;
   const door = gate<Effect>();
   ledger.onEffect = (effect) => door.pass(effect);

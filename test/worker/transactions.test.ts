@@ -114,7 +114,7 @@ test("a body that throws leaves nothing behind, and its failure is journaled out
   ]);
 });
 
-test("an error that the body swallowed fails the step by name", async () => {
+test("an error that the body swallowed fails the step by name (C3)", async () => {
   const id = await world.start("bookkeeper", { ends: "swallowed" });
   const run = await world.reaches(id, "failed");
   expect(run.failure).toMatchObject({ step: "book", cause: { code: "transaction_aborted" } });

@@ -66,7 +66,7 @@ export function cancelRunSuite(bed: () => Bed): void {
     expect(await see(run)).toMatchObject({ status: "ready", turn: 0 });
   });
 
-  test("of a cancel and a commit at the same time one wins, and the answer says which", async () => {
+  test("of a cancel and a commit at the same time one wins, and the answer says which (G3)", async () => {
     const { startAndClaim, store, see, timers } = bed();
     for (let i = 0; i < 20; i++) {
       const run = await startAndClaim();

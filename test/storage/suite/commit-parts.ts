@@ -56,7 +56,7 @@ export function commitPartsSuite(bed: () => Bed): void {
       expect((await claim(run)).waits).toMatchObject([{ dueAt: 1_000 }]);
     });
 
-    test("what came before its wait leaves the run ready, with a wake-up (I5)", async () => {
+    test("what came before its wait leaves the run ready, with a wake-up (I5, F3)", async () => {
       const { start, claim, store, commit, see } = bed();
       const run = await start();
       await store.deliverSignals("default", [signal(run, "paid", "1", { sum: 7 })]);
@@ -259,7 +259,7 @@ export function commitPartsSuite(bed: () => Bed): void {
     const its = (parent: { runId: string }) => ({ runId: parent.runId, key: "child" });
 
     test.each(["completed", "failed", "dead"] as const)(
-      "the parent that waits is told once: %s",
+      "the parent that waits is told once: %s (F6)",
       async (status) => {
         const { store, claim, see } = bed();
         const { parent, child } = await withChild(bed());
@@ -314,7 +314,7 @@ export function commitPartsSuite(bed: () => Bed): void {
       const first = await bed().startAndClaim();
     });
 
-    test("F5: fifty children that end at once tell their parent once each, and wake it once", async () => {
+    test("fifty children that end at once tell their parent once each, and wake it once (F5)", async () => {
       const { startAndClaim, store, claim } = bed();
       const parent = await startAndClaim();
       const children = await withChildren(

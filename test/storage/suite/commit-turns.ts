@@ -424,7 +424,7 @@ export function commitTurnsSuite(bed: () => Bed): void {
       expect(await bed().commit([same])).toEqual([]);
     });
 
-    test("two tries at the same time write it once and both answer", async () => {
+    test("two tries at the same time write it once and both answer (G3)", async () => {
       const { startAndClaim, journaled } = bed();
       const run = await startAndClaim();
       const same = decision(run, { entries: [entry(1)] });

@@ -68,7 +68,7 @@ export function deliverSignalsSuite(bed: () => Bed): void {
     expect(await send()).toEqual([]);
   });
 
-  test("the same id arrives once: sent again, at once, beside itself, and after it was taken (I5)", async () => {
+  test("the same id arrives once: sent again, at once, beside itself, and after it was taken (I5, F4)", async () => {
     const { start, claim, store, see } = bed();
     const run = await start();
     await store.deliverSignals("default", [signal(run, "paid", "1"), signal(run, "paid", "1")]);
@@ -108,7 +108,7 @@ export function deliverSignalsSuite(bed: () => Bed): void {
     expect((await claim(run)).inbox.map(({ name }) => name)).toEqual(names);
   });
 
-  test("F2: fifty at once arrive once each, with one wake-up", async () => {
+  test("fifty at once arrive once each, with one wake-up (F2)", async () => {
     const { startAndClaim, store, claim } = bed();
     const run = await startAndClaim();
     await store.commitTurns([parks(run, { waits: [newWait("signal", "paid")] })]);

@@ -31,7 +31,7 @@ export function hooksSuite(bed: () => Bed): void {
     expect([kind, name, payload?.json]).toEqual(["signal", "pay#hook", { paid: true }]);
   });
 
-  test("of many at once exactly one is received", async () => {
+  test("of many at once exactly one is received (F14)", async () => {
     const run = await hooked();
     const results = await Promise.all(Array.from({ length: 10 }, (_, i) => post("digest", i)));
     const received = results.filter(({ result }) => result === "received");
@@ -40,7 +40,7 @@ export function hooksSuite(bed: () => Bed): void {
     expect((await bed().claim(run)).inbox).toHaveLength(1);
   });
 
-  test("one that was not used in time has expired", async () => {
+  test("one that was not used in time has expired (F14)", async () => {
     const run = await hooked(DAY);
     await bed().moveClock(DAY);
     expect(await post()).toEqual({ result: "expired", due: [] });
