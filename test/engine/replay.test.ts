@@ -443,7 +443,7 @@ describe("a step that cannot be recorded is refused where it is called", () => {
       "invalid_duration",
       /ten years/,
     ],
-  ])("%s", async (_, call, code, sentence) => {
+  ])("%s (E5)", async (_, call, code, sentence) => {
     const { decision, run } = await simulate(workflowOf((step) => call(anyway(step))));
     expect(decision).toMatchObject({ status: "failed", failure: { code }, entries: [], timers: [] });
     expect(decision.failure?.message).toMatch(sentence);
