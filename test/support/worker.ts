@@ -25,8 +25,8 @@ export interface TestWorker {
     headers?: Record<string, string>,
   ): Promise<{ status: number; body: never }>;
   get(path: string): Promise<{ status: number; body: never }>;
-  /** What the cron trigger does. */
-  tick(): Promise<void>;
+  /** What the cron trigger does; `scheduled` is the time for which it was meant. */
+  tick(scheduled?: Date): Promise<void>;
   /** Resolves once nothing that a queue message set going is under way any more. */
   idle(): Promise<void>;
   /** kill -9 of workerd, whatever it is doing. The broker keeps its messages until the restart. */
@@ -150,9 +150,9 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
           body: body === undefined ? "" : JSON.stringify(body),
         }),
       ),
-    async tick() {
+    async tick(scheduled = new Date()) {
       while (frozen !== undefined) await frozen.promise;
-      await fetcher.scheduled({ cron: "* * * * *" });
+      await fetcher.scheduled({ cron: "* * * * *", scheduledTime: scheduled });
     },
     async idle() {
       await eventually("the worker is idle", async () => (await (await call("/under-way")).json()) === 0);

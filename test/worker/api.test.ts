@@ -321,6 +321,19 @@ describe("a result", () => {
     });
   });
 
+  test("is answered at once when the run was over before, and not found once it is deleted (F12)", async () => {
+    const id = await world.start("count", { steps: 1 });
+    await world.reaches(id, "completed");
+    const ask = () => world.worker.get(`/api/runs/${id}/result?wait=60s`);
+    const before = world.gateway.count("read");
+    expect(await ask()).toMatchObject({ status: 200, body: { status: "completed", output: 1 } });
+    expect(world.gateway.count("read")).toBe(before + 1);
+    await world.database.rows("delete from pawl.runs where id = $1", [id]);
+    await world.database.rows("delete from pawl.journal where run_id = $1", [id]);
+    expect(await ask()).toMatchObject({ status: 404, body: { error: { code: "run_not_found" } } });
+    expect(world.gateway.count("read")).toBe(before + 2);
+  });
+
   test("that is not there yet is a 202 with what is known, after the wait", async () => {
     const [id] = await asleep("count", [{ input: { steps: 1 } }]);
     const response = await world.worker.fetch(`/api/runs/${id}/result`);

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Effect } from "../support/ledger.ts";
+import { gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -56,4 +58,24 @@ test("a fork whose answer was lost can be asked for again with its key, and is o
   await world.expireLeases();
   await world.reaches(idOf(again), "completed");
   expect(stepsOf(idOf(again))).toEqual(["c"]);
+});
+
+test("a cancel is no step's result: what was cancelled in a step performs it when it is run again (G2)", async () => {
+  const { ledger, worker } = world;
+  const door = gate<Effect>();
+  ledger.onEffect = (effect) => (effect.step === "b" ? door.pass(effect) : undefined);
+  const id = await world.start("triple");
+  await door.reached;
+  expect((await worker.post(`/api/runs/${id}/cancel`)).status).toBe(200);
+  const refused = [`/api/runs/${id}/resume`, `/api/dead-letters/${id}/revive`];
+  for (const path of refused) expect([path, (await worker.post(path)).status]).toEqual([path, 409]);
+  door.open({ late: true });
+  await worker.idle();
+  const journal = (await world.journal(id)).map(({ key, outcome }) => [key, outcome]);
+  expect(journal).toEqual([["a", "completed"]]);
+  ledger.onEffect = () => {};
+  const rerun = await worker.post(`/api/runs/${id}/rerun`);
+  await world.reaches(idOf(rerun), "completed");
+  expect(stepsOf(idOf(rerun))).toEqual(["a", "b", "c"]);
+  expect(await world.run(id)).toMatchObject({ status: "cancelled", steps_done: 1 });
 });

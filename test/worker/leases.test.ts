@@ -147,3 +147,26 @@ test("a heartbeat that the database does not answer fails no step", async () => 
     ["completed", 1],
   ]);
 });
+
+test("a renewal that arrives when its step is long over renews nothing, and holds up no commit (D7)", async () => {
+  const { gateway, ledger } = world;
+  const doors = [gate<Effect>(), gate<Effect>()] as const;
+  ledger.onEffect = (effect) => doors[effect.step === "count 1" ? 0 : 1].pass(effect);
+  const late = gate<unknown>();
+  const fault = gateway.inject({
+    on: "renew",
+    when: "before",
+    act: async (exchange) => void (await late.pass(exchange)),
+  });
+  const id = await world.start("count", { steps: 2 });
+  const renewal = await fault.injected;
+  doors[0].open();
+  await doors[1].reached;
+  expect(await world.run(id)).toMatchObject({ status: "running", turn: 2, steps_done: 1 });
+  late.open();
+  await eventually("the renewal is answered", () => renewal.rows.length > 0);
+  expect(renewal.rows).toEqual([0]);
+  doors[1].open();
+  expect(await world.reaches(id, "completed")).toMatchObject({ turn: 2, lost_turns: 0 });
+  expect(ledger.of(id).map(({ step }) => step)).toEqual(["count 1", "count 2"]);
+});

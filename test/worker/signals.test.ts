@@ -115,3 +115,34 @@ test("an outage while a signal is sent is a 503, and the same id again arrives o
   await world.expireLeases();
   await world.reaches(id, "completed");
 });
+
+test("a signal to a run that is not there yet is refused and kept for nobody; one before the wait is taken by it (F3)", async () => {
+  const { broker, database } = world;
+  broker.pause();
+  const nobody = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  expect(await signal(nobody, { n: 1 })).toMatchObject({ status: 404 });
+  expect(await database.rows("select from pawl.deliveries")).toEqual([]);
+  const id = await world.start("awaiting");
+  expect((await signal(id, { n: 2 })).status).toBe(202);
+  expect(await world.run(id)).toMatchObject({ status: "ready", turn: 0 });
+  broker.resume();
+  expect(await world.reaches(id, "completed")).toMatchObject({ output: { given: { n: 2 } } });
+});
+
+test("a signal that was accepted is there, although the worker is killed and its wake-up lost (F10)", async () => {
+  const { broker, worker } = world;
+  const id = await world.start("awaiting");
+  await world.reaches(id, "waiting");
+  await worker.idle();
+  broker.deliveries = () => 0;
+  const sent = broker.sent.length;
+  expect((await signal(id, { n: 3 })).status).toBe(202);
+  expect(broker.sent).toHaveLength(sent + 1);
+  worker.kill();
+  await worker.restart();
+  expect(await world.run(id)).toMatchObject({ status: "waiting" });
+  broker.deliveries = () => 1;
+  await world.expireLeases();
+  expect(await world.reaches(id, "completed")).toMatchObject({ output: { given: { n: 3 } } });
+  expect(stepsOf(id)).toEqual(["before", "after"]);
+});

@@ -107,3 +107,37 @@ test("a run whose start is delayed takes no turn before", async () => {
   world.broker.hurry();
   await world.reaches(id, "completed");
 });
+
+test.for([0, 1])("a sleep of %d ms is over at once (E4)", async (ms) => {
+  const id = await world.start("nap", { ms });
+  await world.reaches(id, "completed");
+  expect(steps(id)).toEqual(["before", "after"]);
+});
+
+// More than a timer of 32 bits can count, and the longest there is.
+test.for([25, 3_650])("a sleep of %d days is kept by Postgres, and over when they are (E4)", async (days) => {
+  const id = await world.start("nap", { ms: days * DAY_MS });
+  const { wake_at } = await world.reaches(id, "waiting");
+  expect(await world.database.rows("select due_at from pawl.timers where run_id = $1", [id])).toEqual([
+    { due_at: wake_at },
+  ]);
+  await world.database.moveClock(days * DAY_MS - 60_000);
+  await world.worker.tick();
+  expect(await world.run(id)).toMatchObject({ status: "waiting", turn: 1 });
+  await world.database.moveClock(60_001);
+  world.broker.hurry();
+  await world.reaches(id, "completed");
+  expect(steps(id)).toEqual(["before", "after"]);
+  await world.database.moveClock(-days * DAY_MS);
+});
+
+test.for([
+  ["a hundred years", 36_500 * DAY_MS],
+  ["less than nothing", -1],
+] as const)("a sleep of %s fails its run by name (E4, E5)", async ([, ms]) => {
+  const id = await world.start("nap", { ms });
+  const { failure } = await world.reaches(id, "failed");
+  expect(failure).toMatchObject({ code: "invalid_duration" });
+  expect(steps(id)).toEqual(["before"]);
+  expect(await world.database.rows("select from pawl.timers")).toEqual([]);
+});

@@ -33,6 +33,24 @@ async function startInBatches(count: number): Promise<string[]> {
   return ids;
 }
 
+/** So many runs that are where this one is, itself among them. */
+async function multiply(id: string, count: number): Promise<string[]> {
+  const copyOf = (n: number) => `01ARZ3NDEKTSV4RRFF${String(n).padStart(8, "0")}`;
+  const copies = Array.from({ length: count - 1 }, (_, n) => copyOf(n));
+  for (const [table, column] of [
+    ["runs", "id"],
+    ["journal", "run_id"],
+    ["timers", "run_id"],
+  ]) {
+    await world.database.rows(
+      `insert into pawl.${table} select c.* from pawl.${table} t, unnest($2::text[]) copy,
+       jsonb_populate_record(t, jsonb_build_object('${column}', copy)) c where t.${column} = $1`,
+      [id, copies],
+    );
+  }
+  return [id, ...copies];
+}
+
 test("a sweep with more work than its share goes on at once through the queue (E3)", async () => {
   const count = 2 * SHARE + 200;
   world.broker.deliveries = () => 0;
@@ -118,4 +136,43 @@ test("a sweep that fails stops no other, and the tick is still recorded", async 
   expect(fault.count).toBe(1);
   expect(gateway.count("tick")).toBe(1);
   await world.reaches(id, "completed");
+});
+
+test("ticks that come twice, late and out of order do what one would have done (E9)", async () => {
+  const { broker, worker, database, gateway } = world;
+  broker.deliveries = () => 0;
+  const ids = await startInBatches(20);
+  broker.reset();
+  broker.deliveries = () => 0;
+  await database.moveClock(GRACE_MS + 1);
+  const minutes = [0, 0, -60, 60, -1, 0];
+  for (const minute of minutes) await worker.tick(new Date(Date.now() + minute * 60_000));
+  expect(gateway.count("collect")).toBe(minutes.length);
+  const woken = wakeUps().map(({ body }) => (body as { runId: string }).runId);
+  expect(woken.sort()).toEqual([...ids].sort());
+  const [tick] = await database.rows<{ future: boolean }>(
+    "select ticked_at > pawl.clock() as future from pawl.ticks",
+  );
+  expect(tick).toEqual({ future: false });
+});
+
+test("10,000 sleeps that are over at once, after half a day without a tick, each end once, and requests are answered meanwhile (E3)", async () => {
+  const { broker, database, worker, ledger } = world;
+  const id = await world.start("nap", { ms: 3_600_000 });
+  await world.reaches(id, "waiting");
+  await worker.idle();
+  const ids = await multiply(id, 10_000);
+  broker.reset();
+  ledger.reset();
+  await database.moveClock(12 * 3_600_000);
+  await worker.tick();
+  expect((await worker.get(`/api/runs/${id}`)).status).toBe(200);
+  await world.allReach(ids, "completed");
+  const [sum] = await database.rows(
+    `select count(*)::int as runs, sum(lost_turns)::int as lost, min(turn) as least, max(turn) as most from pawl.runs`,
+  );
+  expect(sum).toEqual({ runs: ids.length, lost: 0, least: 2, most: 2 });
+  expect(new Set(ledger.effects.map(({ runId }) => runId))).toEqual(new Set(ids));
+  expect(ledger.effects).toHaveLength(ids.length);
+  expect(broker.sent.filter(({ body }) => isSweep(body)).length).toBeGreaterThanOrEqual(9);
 });

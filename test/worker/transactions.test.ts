@@ -170,3 +170,29 @@ test("a zombie whose branch another invocation took over writes nothing", async 
   expect(await seen(id)).toEqual({ bookings: [1], events: 1 });
   expect(bodies(id)).toBe(2);
 });
+
+test("a worker that freezes in the body holds its rows no longer than a body may pause, and writes nothing once it is back (C15)", async () => {
+  const other = await world.secondWorker();
+  const held = gate<number>();
+  world.ledger.onEffect = async ({ step }) => {
+    if (step !== "book" || held.arrivals.length > 0) return;
+    world.worker.pause();
+    await held.pass(1);
+  };
+  const id = await world.start("bookkeeper", { pauseMs: 3_000 });
+  await held.reached;
+  const locks = () =>
+    database.rows("select from pg_locks where relation = 'bookings'::regclass and mode = 'RowExclusiveLock'");
+  expect(await locks()).toHaveLength(1);
+  await eventually("Postgres has ended the transaction", async () => (await locks()).length === 0);
+  await database.moveClock(600_001);
+  await other.tick();
+  await database.moveClock(90_000);
+  await other.tick();
+  await world.reaches(id, "completed");
+  held.open();
+  world.worker.resume();
+  await world.worker.idle();
+  expect(await seen(id)).toEqual({ bookings: [1], events: 1 });
+  expect(await journal(id)).toEqual([BOOKED, TOLD]);
+});
