@@ -19,18 +19,23 @@ describe.each([
     );
     world = await createWorld({}, database);
   });
-  afterEach(() => world.settle());
+  afterEach(async () => {
+    await release();
+    await world.settle();
+  });
   afterAll(() => world?.stop());
 
-  /** Somebody else holds the run's row, having written it, until the promise that this gives is resolved. */
+  let release = async () => {};
+  /** Somebody else holds the run's row, having written it, until it is released. */
   const holding = async (id: string) => {
     const other = await world.database.pool.connect();
-    await other.query("begin");
-    await other.query("update pawl.runs set tags = tags where id = $1", [id]);
-    return async () => {
+    release = async () => {
+      release = async () => {};
       await other.query("commit");
       other.release();
     };
+    await other.query("begin");
+    await other.query("update pawl.runs set tags = tags where id = $1", [id]);
   };
 
   test("is sent again when it is a turn's commit, and the step is not done again (C4)", async () => {
@@ -39,7 +44,7 @@ describe.each([
     ledger.onEffect = (effect) => door.pass(effect);
     const id = await world.start("count", { steps: 1 });
     await door.reached;
-    const release = await holding(id);
+    await holding(id);
     const tries = gateway.inject({ on: "commit", when: "before", times: 5, act: () => undefined });
     door.open();
     await tries.injected;
@@ -58,7 +63,7 @@ describe.each([
     const { worker, broker } = world;
     broker.pause();
     const id = await world.start("count", { steps: 1 });
-    const release = await holding(id);
+    await holding(id);
     const cancel = () => worker.post(`/api/runs/${id}/cancel`);
     const first = cancel();
     if (code === "40001") {
