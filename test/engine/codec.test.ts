@@ -47,11 +47,11 @@ afterEach(() => {
   expect(Object.keys(Object.prototype)).toEqual([]);
 });
 
-describe("a value comes back as it was", () => {
+describe("a value comes back as it was (H3)", () => {
   test.each<[string, unknown]>([
     ["null", null],
     ["false", false],
-    ["a string", "ä😀\u202e\u200d\n\ufeff"],
+    ["a string of many scripts (H2)", "ä😀\u202e\u200d\n\ufeff"],
     ["an empty string", ""],
     ["numbers", [0, 1.5, -7, 1e308, 5e-324, Number.MAX_SAFE_INTEGER]],
     ["undefined", undefined],
@@ -99,7 +99,7 @@ describe("a value comes back as it was", () => {
     expect((roundTrip({ e: new Error("") }) as { e: Error }).e).toMatchObject({ name: "Error", message: "" });
   });
 
-  test("a view of a 10 MB buffer stores the view only", () => {
+  test("a view of a 10 MB buffer stores the view only (H6)", () => {
     const view = new Uint8Array(new ArrayBuffer(10_000_000), 5_000_000, 3);
     view.set([7, 8, 9]);
     expect(JSON.stringify(encode(view, WHAT)).length).toBeLessThan(100);
@@ -160,14 +160,14 @@ describe("a value comes back as it was", () => {
     ["hasOwnProperty"],
     ["ключ"],
     ["0.0"],
-  ])("the key %j stays a key, beside plain and beside special values", (key) => {
+  ])("the key %j stays a key, beside plain and beside special values (H9)", (key) => {
     for (const item of [1, new Date(0), undefined, { [key]: new Map([[key, 1n]]) }]) {
       expect(roundTrip({ [key]: item })).toStrictEqual({ [key]: item });
     }
   });
 
   test.each([["__proto__"], ["constructor"], ["prototype"]])(
-    "the key %j stays a key and pollutes nothing",
+    "the key %j stays a key and pollutes nothing (H9)",
     (key) => {
       const value = JSON.parse(`{"${key}":{"isAdmin":true},"x":1}`) as Record<string, unknown>;
       const back = roundTrip(value) as Record<string, unknown>;
@@ -179,7 +179,7 @@ describe("a value comes back as it was", () => {
   );
 
   test.each([["__proto__"], ["constructor"], ["prototype"]])(
-    "the key %j beside a special value is refused by name or comes back",
+    "the key %j beside a special value is refused by name or comes back (H9)",
     (key) => {
       const value = JSON.parse(`{"${key}":{"isAdmin":true}}`) as Record<string, unknown>;
       value.at = new Date(0);
@@ -192,7 +192,7 @@ describe("a value comes back as it was", () => {
     },
   );
 
-  test("ten thousand keys come back", () => {
+  test("ten thousand keys come back (H9)", () => {
     const value = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`key_${i}`, i]));
     expect(roundTrip(value)).toStrictEqual(value);
   });
@@ -208,7 +208,7 @@ describe("a value comes back as it was", () => {
     }
   });
 
-  test("a getter is read once, so that what is checked is what is stored", () => {
+  test("a getter is read once, so that what is checked is what is stored (H3)", () => {
     for (const more of [{}, { at: new Date(0) }]) {
       let reads = 0;
       const value = {
@@ -224,7 +224,7 @@ describe("a value comes back as it was", () => {
   });
 });
 
-describe("a value that would not come back as it was is refused, naming step, path and remedy", () => {
+describe("a value that would not come back as it was is refused, naming step, path and remedy (H3)", () => {
   class Order {
     id = 7;
   }
@@ -262,10 +262,10 @@ describe("a value that would not come back as it was is refused, naming step, pa
     ["U+0000 in a Map's key", new Map([["x\u0000", 1]]), "holds the character U+0000"],
     ["U+0000 in an error's message", { e: new Error("x\u0000") }, "holds the character U+0000"],
     ["U+0000 in a RegExp", { r: new RegExp(String.fromCharCode(0)) }, "holds the character U+0000"],
-    ["half a surrogate pair", ["\ud800"], '"[0]" holds half of a surrogate pair. Use toWellFormed()'],
-    ["half a surrogate pair in a key", { "\udc00": 1 }, "holds half of a surrogate pair"],
+    ["half a surrogate pair (H2)", ["\ud800"], '"[0]" holds half of a surrogate pair. Use toWellFormed()'],
+    ["half a surrogate pair in a key (H2)", { "\udc00": 1 }, "holds half of a surrogate pair"],
     [
-      "half a surrogate pair in a Set",
+      "half a surrogate pair in a Set (H2)",
       { at: new Date(0), s: new Set(["\ud800"]) },
       "holds half of a surrogate pair",
     ],
@@ -388,7 +388,7 @@ describe("whatever it is given", () => {
     maxDepth: 4,
   });
 
-  test("it is stored and comes back equal, or is refused with UnstorableValue", () => {
+  test("it is stored and comes back equal, or is refused with UnstorableValue (H3, H13)", () => {
     let kept = 0;
     fc.assert(
       fc.property(anything, (value) => {
@@ -410,7 +410,7 @@ describe("whatever it is given", () => {
     expect(kept).toBeGreaterThan(2_000);
   });
 
-  test("a JSON value comes back equal and needs no meta", () => {
+  test("a JSON value comes back equal and needs no meta (H13)", () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
         const keys: string[] = [];

@@ -26,7 +26,7 @@ const hostile = () =>
   });
 
 describe("toFailure", () => {
-  test("keeps code, name, message, stack and cause", () => {
+  test("keeps code, name, message, stack and cause (H4)", () => {
     const thrown = Object.assign(new TypeError("bad", { cause: new Error("worse") }), { code: "EBAD" });
     expect(toFailure(thrown)).toMatchObject({
       code: "EBAD",
@@ -49,20 +49,20 @@ describe("toFailure", () => {
     ["an object that JSON cannot say", { amount: 7n }, "a value that cannot be shown"],
     ["an object without a prototype", Object.create(null), "{}"],
     ["an error without a message", new Error(), ""],
-  ])("tells what was thrown: %s", (_, thrown, message) => {
+  ])("tells what was thrown: %s (H4)", (_, thrown, message) => {
     const failure = toFailure(thrown);
     expect(failure).toMatchObject({ code: "error", name: "Error", message });
     expectStorable(failure);
   });
 
-  test("an error with a BigInt field, a frozen one and an AggregateError are kept", () => {
+  test("an error with a BigInt field, a frozen one and an AggregateError are kept (H4)", () => {
     const aggregate = new AggregateError([new Error("one"), new Error("two")], "both failed");
     expect(toFailure(Object.assign(new Error("with a field"), { amount: 7n })).message).toBe("with a field");
     expect(toFailure(Object.freeze(new Error("frozen"))).message).toBe("frozen");
     expect(toFailure(aggregate)).toMatchObject({ name: "AggregateError", message: "both failed" });
   });
 
-  test("cuts a chain of causes that never ends", () => {
+  test("cuts a chain of causes that never ends (H4)", () => {
     const first: Error & { cause?: unknown } = new Error("first");
     first.cause = new Error("second", { cause: first });
     const failure = toFailure(first);
@@ -72,7 +72,7 @@ describe("toFailure", () => {
     expect(depth).toBe(6);
   });
 
-  test("cuts a stack of 10 MB and a message of 10 MB, saying how long they were", () => {
+  test("cuts a stack of 10 MB and a message of 10 MB, saying how long they were (H4)", () => {
     const thrown = new Error("m".repeat(10_000_000));
     thrown.stack = "s".repeat(10_000_000);
     const failure = toFailure(thrown);
@@ -125,7 +125,7 @@ describe("toFailure", () => {
     expect(toFailure(new Error("else"))).not.toHaveProperty("step");
   });
 
-  test("never throws, and what it gives can be stored, whatever was thrown", () => {
+  test("never throws, and what it gives can be stored, whatever was thrown (H4)", () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,

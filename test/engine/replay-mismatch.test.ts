@@ -242,7 +242,7 @@ describe("code that disagrees with its journal (I7)", () => {
       ['Step "a" was recorded as a step, but the workflow now runs it as a transaction.'],
     ],
   ])(
-    "%s: the run is dead, both sides are named, nothing is performed",
+    "%s: the run is dead, both sides are named, nothing is performed (J1)",
     async (_, before, turns, after, sentences) => {
       const { decision, ranNow } = await redeploy(before, turns, after);
       expect(decision).toMatchObject({
@@ -256,7 +256,7 @@ describe("code that disagrees with its journal (I7)", () => {
     },
   );
 
-  test("a step is never given another step's result, even for a moment", async () => {
+  test("a step is never given another step's result, even for a moment (J1)", async () => {
     const given: unknown[] = [];
     await redeploy(inTurn("a", "b", "c"), 2, async (steps) => {
       const keep = async (name: string) => given.push(name, await steps.run(name, () => "new"));
@@ -282,7 +282,7 @@ describe("code that disagrees with its journal (I7)", () => {
     expect(swallowed).toBe(false);
   });
 
-  test("with the old code back, a revived run goes on where it was and repeats no step", async () => {
+  test("with the old code back, a revived run goes on where it was and repeats no step (J1)", async () => {
     const { run } = await redeploy(inTurn("a", "b", "c"), 2, inTurn("b", "a", "c"));
     run.workflow = workflowOf(inTurn("a", "b", "c"));
     run.revive();
@@ -379,7 +379,7 @@ describe("changes that the journal can follow", () => {
       },
       ["a", "b", "c"],
     ],
-  ])("%s: the run goes on and repeats no step", async (_, before, turns, after, performed) => {
+  ])("%s: the run goes on and repeats no step (J1)", async (_, before, turns, after, performed) => {
     const { run, decision } = await redeploy(before, turns, after);
     expect(decision.status).not.toBe("dead");
     if (decision.status === "ready" || decision.status === "waiting") await run.finish();
@@ -387,7 +387,7 @@ describe("changes that the journal can follow", () => {
     expect(run.performed).toEqual(performed);
   });
 
-  test("a sleep that is changed while it is under way ends when it was going to", async () => {
+  test("a sleep that is changed while it is under way ends when it was going to (J1)", async () => {
     const nap =
       (days: number): Work =>
       async (steps) =>

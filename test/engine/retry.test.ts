@@ -78,7 +78,7 @@ describe("nextRetryMs", () => {
     }
   });
 
-  test("spreads what failed together over a quarter of the delay, the same way every time", () => {
+  test("spreads what failed together over a quarter of the delay, the same way every time (N6)", () => {
     const spread = Array.from(
       { length: 500 },
       (_, i) => delayAfter(1, { delay: 10_000 }, new Error("no"), `run-${i}`) ?? 0,
@@ -95,7 +95,7 @@ describe("nextRetryMs", () => {
 
   test.each<[string, unknown]>([
     ["NonRetryableError", new NonRetryableError("card declined")],
-    ["NonRetryableError without a message", new NonRetryableError("")],
+    ["NonRetryableError without a message (H7)", new NonRetryableError("")],
     ["NonRetryableError thrown without new words at all", new NonRetryableError()],
     ["a class of the user's that extends it", new (class Declined extends NonRetryableError {})("no funds")],
     ["a failed step that the body passes on", new StepFailed("a", 3, failureOf("no"))],

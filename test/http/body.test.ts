@@ -109,7 +109,7 @@ describe("values reach the workflow as they were sent", () => {
     expect(await (await call(`/api/runs/${RUN_ID}`)).text()).toContain(`"input":${json}`);
   });
 
-  test("a byte order mark is no part of the text", async () => {
+  test("a byte order mark is no part of the text (H2)", async () => {
     expect((await send('\ufeff{"input":1}')).status).toBe(201);
   });
 

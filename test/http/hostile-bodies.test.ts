@@ -82,7 +82,7 @@ describe.each([
   ["a hundred thousand closing brackets", "]".repeat(100_000)],
   ["a hundred thousand colons", ":".repeat(100_000)],
   ["a hundred thousand quotes", '"'.repeat(100_001)],
-  ["invalid UTF-8", new Uint8Array([0x22, 0xff, 0xfe, 0x22])],
+  ["invalid UTF-8 (H2)", new Uint8Array([0x22, 0xff, 0xfe, 0x22])],
   ["overlong UTF-8", new Uint8Array([0x22, 0xc0, 0xaf, 0x22])],
   ["a surrogate in UTF-8", new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22])],
   ["UTF-16", new Uint8Array([0xff, 0xfe, 0x7b, 0, 0x7d, 0])],
@@ -208,7 +208,7 @@ describe("too many keys are refused", () => {
   });
 });
 
-describe("a key that is given twice is refused, not dropped", () => {
+describe("a key that is given twice is refused, not dropped (H9)", () => {
   test.each([
     ['{"a":1,"a":2}', "a"],
     ['{"a":1,"\\u0061":2}', "a"],

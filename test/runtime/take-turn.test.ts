@@ -245,7 +245,7 @@ describe("an attempt", () => {
     });
   });
 
-  test("whose output cannot be stored fails at once, naming the step", async () => {
+  test("whose output cannot be stored fails at once, naming the step (H3)", async () => {
     expect(await perform(() => ({ f: () => 1 })).turn).toMatchObject({
       status: "failed",
       entries: [

@@ -17,7 +17,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("4,000 starts at once with 100 keys make 100 runs, and each of them is given an id", async () => {
+test("4,000 starts at once with 100 keys make 100 runs, and each of them is given an id (H12)", async () => {
   const answers = await Promise.all(
     sessions.map(async (session, s) => {
       const store = createStore(session.db);
@@ -42,7 +42,7 @@ test("4,000 starts at once with 100 keys make 100 runs, and each of them is give
   expect(await database.rows("select from pawl.run_tags")).toHaveLength(100);
 });
 
-test("batches at once that share some of their keys start each key once", async () => {
+test("batches at once that share some of their keys start each key once (H12)", async () => {
   const starts = await Promise.all(
     sessions.map((session, s) =>
       createStore(session.db).startRuns(

@@ -119,7 +119,7 @@ const { json } = fc.letrec<{ json: Json }>((tie) => ({
   ),
 }));
 
-describe("a value comes back from Postgres as it was", () => {
+describe("a value comes back from Postgres as it was (H3)", () => {
   test.each<[string, unknown]>([
     ["null", null],
     ["undefined", undefined],
@@ -145,7 +145,7 @@ describe("a value comes back from Postgres as it was", () => {
     ["bytes", new Uint8Array([0, 1, 255])],
     ["no bytes", new Uint8Array()],
     [
-      "an object of odd keys",
+      "an object of odd keys (H9)",
       {
         ...JSON.parse('{"__proto__": {"isAdmin": true}}'),
         constructor: 1,
@@ -159,12 +159,12 @@ describe("a value comes back from Postgres as it was", () => {
       "special values below odd keys",
       { "a.b": { "": new Date(1), "1": [undefined, 1n], "x\\y": new Set([1]) } },
     ],
-    ["emoji, right-to-left and combining", "👩‍👩‍👧 \u202Eabc e\u0301 \uFEFF"],
-    ["a line of a megabyte less the quotes", "x".repeat(999_998)],
+    ["emoji, right-to-left and combining (H2)", "👩‍👩‍👧 \u202Eabc e\u0301 \uFEFF"],
+    ["a line of a megabyte less the quotes (H2)", "x".repeat(999_998)],
     ["a regular expression", /a+b/gi],
     ["a link", new URL("https://example.com/a?b=c#d")],
     ["deep arrays", Array.from({ length: 400 }).reduce<unknown>((inner) => [inner], "core")],
-    ["ten thousand keys", Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`key ${i}`, i]))],
+    ["ten thousand keys (H9)", Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`key ${i}`, i]))],
   ])("%s", async (_, given) => {
     const [copies = []] = await throughPostgres([given]);
     expect(copies).toHaveLength(5);
@@ -172,7 +172,7 @@ describe("a value comes back from Postgres as it was", () => {
     expect(Object.hasOwn(Object.prototype, "isAdmin")).toBe(false);
   });
 
-  test("whatever the codec takes", async () => {
+  test("whatever the codec takes (H13)", async () => {
     const batch = fc.array(value, { minLength: 25, maxLength: 25, size: "max" });
     await fc.assert(
       fc.asyncProperty(batch, async (values) => {
@@ -241,7 +241,7 @@ describe("encode puts the keys of an object into the order of jsonb", () => {
   });
 });
 
-describe("a failure is always stored, whatever its text", () => {
+describe("a failure is always stored, whatever its text (H4)", () => {
   const nasty = [
     "\u0000",
     "a\u0000b",
@@ -284,7 +284,7 @@ describe("a failure is always stored, whatever its text", () => {
     },
   );
 
-  test("whatever was thrown", async () => {
+  test("whatever was thrown (H4)", async () => {
     const anything = fc.anything({
       key: fc.string({ unit: "binary" }),
       withBigInt: true,

@@ -101,7 +101,7 @@ describe("a start", () => {
 describe("an idempotency key", () => {
   const key = { "idempotency-key": "order-7" };
 
-  test("makes fifty starts at once one run", async () => {
+  test("makes fifty starts at once one run (H12)", async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => start("count", { input: { steps: 2 } }, key)),
     );
@@ -114,14 +114,14 @@ describe("an idempotency key", () => {
     expect(world.ledger.effects).toHaveLength(2);
   });
 
-  test("finds its run after that has finished, and starts nothing", async () => {
+  test("finds its run after that has finished, and starts nothing (H12)", async () => {
     const first = await start("count", { input: { steps: 1 } }, key);
     await world.reaches(idOf(first), "completed");
     const again = await start("count", { input: { steps: 1 } }, key);
     expect(again).toMatchObject({ status: 200, body: { id: idOf(first), status: "completed" } });
   });
 
-  test("with another input is a 409 that names the run, and starts nothing", async () => {
+  test("with another input is a 409 that names the run, and starts nothing (H12)", async () => {
     const first = await start("count", { input: { steps: 1 } }, key);
     const other = await start("count", { input: { steps: 2 } }, key);
     expect(other).toMatchObject({ status: 409, body: { error: { code: "idempotency_conflict" } } });

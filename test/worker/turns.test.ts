@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => world.settle());
 afterAll(() => world?.stop());
 
-test("a run of n steps takes n turns, each in an invocation of its own", async () => {
+test("a run of n steps takes n turns, each in an invocation of its own (A11)", async () => {
   const id = await world.start("count", { steps: 5 });
   const run = await world.reaches(id, "completed");
   expect(run).toMatchObject({ turn: 5, steps_done: 5, lost_turns: 0, output: 5 });
@@ -48,7 +48,7 @@ test("turns in a batch share their round trips", async () => {
   expect(world.ledger.effects).toHaveLength(ids.length * steps);
 });
 
-test("no invocation ever performs two step bodies", async () => {
+test("no invocation ever performs two step bodies (A11)", async () => {
   const { ledger } = world;
   ledger.onEffect = ({ step, attempt }) => (step === "fragile" && attempt === 1 ? { fail: "not yet" } : {});
   const ids = [

@@ -30,7 +30,7 @@ test("a run keeps the version that it began with while that is registered", asyn
   expect(await world.reaches(newer, "completed")).toMatchObject({ version: 2, output: { version: 2 } });
 });
 
-test("a run whose version is gone is dead by name, keeps its signal, and goes on once the version is back", async () => {
+test("a run whose version is gone is dead by name, keeps its signal, and goes on once the version is back (J4)", async () => {
   const id = await world.start("awaiting", undefined, { version: 1 });
   await world.reaches(id, "waiting");
   await deploy({ FORGOTTEN: "awaiting@1" });
@@ -44,7 +44,7 @@ test("a run whose version is gone is dead by name, keeps its signal, and goes on
   expect(stepsOf(id)).toEqual(["before", "after"]);
 });
 
-test("a run that the code does not fit any more is dead with both sides named, and goes on after the fix", async () => {
+test("a run that the code does not fit any more is dead with both sides named, and goes on after the fix (J1)", async () => {
   const id = await world.start("renaming");
   await world.reaches(id, "waiting");
   await deploy({ RENAMED: "begin" });

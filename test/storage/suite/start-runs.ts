@@ -141,7 +141,7 @@ export function startRunsSuite(bed: () => Bed): void {
     expect(new Set(started.map(({ run }) => run.runId)).size).toBe(1);
   });
 
-  test("the same key is another run's in another workflow and in another tenant", async () => {
+  test("the same key is another run's in another workflow and in another tenant (H12)", async () => {
     const { store } = bed();
     const key = { idempotencyKey: "once" };
     const started = [
