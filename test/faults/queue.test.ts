@@ -6,6 +6,7 @@ import { createWorld, type World } from "../support/world.ts";
 const GRACE_MS = 15_000;
 const RUNS = 20;
 const STEPS = 4;
+const MINUTE_MS = 60_000;
 
 let world: World;
 
@@ -185,4 +186,37 @@ test("a send that reports an error after the queue took it makes a duplicate at 
   expect(taken).toHaveLength(1);
   await world.broker.deliver([...taken, ...taken]);
   expect(await world.reaches(id, "completed")).toMatchObject({ turn: 1 });
+});
+
+test("a message that comes before its run can be seen does nothing, and the run's own starts it (B10)", async () => {
+  const early = world.gateway.inject({
+    on: "start",
+    when: "before",
+    act: async ({ queries }) => {
+      const [id = ""] = /[0-9A-HJKMNP-TV-Z]{26}/.exec(JSON.stringify(queries)) ?? [];
+      const { explicitAcks } = await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
+      expect(explicitAcks).toHaveLength(1);
+      ids.push(id);
+      return undefined;
+    },
+  });
+  const ids: string[] = [];
+  const id = await world.start("count", { steps: 1 });
+  expect(early.count).toBe(1);
+  expect(ids).toEqual([id]);
+  expect(await world.reaches(id, "completed")).toMatchObject({ turn: 1, lost_turns: 0 });
+});
+
+test("ten minutes of messages that come all at once cost no lease and make no step run twice (B12)", async () => {
+  world.broker.pause();
+  const ids = await startAll();
+  for (let minute = 1; minute <= 10; minute++) {
+    await world.database.moveClock(MINUTE_MS);
+    await world.worker.tick();
+  }
+  // Its first wake-up and one from each tick wait for every run.
+  expect(world.broker.sent).toHaveLength(RUNS * 11);
+  expect((await world.runs(ids)).every(({ turn }) => turn === 0)).toBe(true);
+  world.broker.resume();
+  await expectAllDoneOnce(ids);
 });

@@ -85,7 +85,7 @@ export function collectDueRunsSuite(bed: () => Bed): void {
     expect(await collect()).toEqual([]);
   });
 
-  test("a sweep takes as many as its limit, the longest due first", async () => {
+  test("a sweep takes as many as its limit, the longest due first (B12)", async () => {
     const { start, moveClock } = bed();
     const runs = [];
     for (let i = 0; i < 5; i++) runs.push(await start({ delayMs: i * 1_000 }));
