@@ -1,6 +1,11 @@
 /** Deployments that replace each other while runs live on. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { eventually, gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
+
+/** As the code was before its workflow had a second version. */
+const OLD = { FORGOTTEN: "awaiting@2" };
+const RUNS = 200;
 
 let world: World;
 
@@ -65,3 +70,37 @@ test("a run keeps its version when a newer one is deployed in the middle of it",
   const newer = await world.start("renewed");
   expect(await world.reaches(newer, "completed")).toMatchObject({ version: 2, output: 2 });
 });
+
+test(`a deployment in the middle of ${RUNS} steps fails none, also while old code goes on beside the new (J3)`, async () => {
+  const { worker, ledger } = world;
+  await worker.restart({ vars: OLD });
+  const old = await world.secondWorker(OLD);
+  const door = gate<unknown>();
+  ledger.onEffect = (effect) => door.pass(effect);
+  const ids = await world.startMany(
+    "awaiting",
+    Array.from({ length: RUNS }, () => ({})),
+  );
+  await eventually("all of them are in their step", () => door.arrivals.length === RUNS);
+  await worker.restart({ paused: true });
+  door.open();
+  await world.expireLeases();
+  await world.allReach(ids, "waiting");
+  // Every step ran when it was cut off and once more, under the same key.
+  expect(ledger.effects).toHaveLength(2 * RUNS);
+  expect(new Set(ledger.effects.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(RUNS);
+
+  const sides = [old, worker];
+  await Promise.all(
+    ids.map(async (id, i) => {
+      const sent = await sides[i % 2]?.post(`/api/runs/${id}/signals/go`, { payload: { n: i } });
+      expect(sent).toMatchObject({ status: 202 });
+    }),
+  );
+  await world.allReach(ids, "completed");
+  const outputs = (await world.runs(ids)).map(({ id, output }) => [id, output]);
+  const asked = ids.map((id, i) => [id, { version: 1, given: { n: i } }]);
+  expect(new Map(outputs as [])).toEqual(new Map(asked as []));
+  expect(ledger.effects).toHaveLength(3 * RUNS);
+  for (const side of sides) expect(side.broker.sent.length).toBeGreaterThanOrEqual(RUNS / 2);
+}, 240_000);
