@@ -83,6 +83,23 @@ test("a file that fails leaves no trace, and those before it stay", async () => 
   ]);
 });
 
+test("an index made concurrently is refused before it waits for old snapshots, and none is left invalid (J6)", async () => {
+  await migrate(url, { folder });
+  const reader = new pg.Client({ connectionString: url });
+  await reader.connect();
+  await reader.query("begin isolation level repeatable read");
+  expect((await reader.query("select id from a")).rows).toEqual([{ id: 1 }]);
+  write("0003_index_a.sql", "create index concurrently a_by_id on a (id)");
+  await expect(migrate(url, { folder })).rejects.toThrow("cannot run inside a transaction block");
+  expect(await query(url, "select indexrelid::regclass from pg_index where not indisvalid")).toEqual([]);
+  write("0003_index_a.sql", "create index a_by_id on a (id)");
+  expect(await migrate(url, { folder })).toEqual(["0003_index_a.sql"]);
+  expect(await query(url, "select indisvalid from pg_index where indexrelid = 'a_by_id'::regclass")).toEqual([
+    { indisvalid: true },
+  ]);
+  await reader.end();
+});
+
 test("a name without number is refused", async () => {
   write("make.sql", "select 1");
   await expect(migrate(url, { folder })).rejects.toThrow("name it NNNN_what_it_does.sql");
