@@ -5,6 +5,7 @@ import { createWorld, type World } from "../support/world.ts";
 
 const STEPS = 12;
 const PAGE = 8;
+const LONG = 50_000;
 
 let world: World;
 beforeAll(async () => {
@@ -46,4 +47,32 @@ test("it can be listed, read in pages, paused, resumed, forked and cancelled (N2
   for (const each of [id, fork]) {
     expect((await world.worker.post(`/api/runs/${each}/cancel`)).body).toMatchObject({ status: "cancelled" });
   }
+});
+
+test(`a run with ${LONG} entries costs a claim and a commit a turn, reads them once, and is shown in pages (N3)`, async () => {
+  const { gateway, broker, database, worker } = world;
+  broker.pause();
+  const id = await world.start("idle", { steps: LONG + 3 });
+  await database.rows(
+    `insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at)
+     select 'default', $1, n, 'step', case n when 1 then 'idle' else 'idle#' || n end, 'completed', 1, 0, now(), now()
+     from generate_series(1, ${LONG}) n`,
+    [id],
+  );
+  broker.resume();
+  expect(await world.reaches(id, "completed")).toMatchObject({ turn: 3, lost_turns: 0 });
+  const turns = gateway.answered.filter(({ verb }) => verb !== "start" && verb !== "read");
+  expect(turns.map(({ verb }) => verb)).toEqual(["claim", "commit", "claim", "commit", "claim", "commit"]);
+  const known = turns
+    .filter(({ verb }) => verb === "claim")
+    .map(
+      ({ queries }) => (JSON.parse(queries[0]?.params[0] as string) as [{ after?: number }])[0].after ?? 0,
+    );
+  expect(known).toEqual([0, LONG + 1, LONG + 2]);
+  const page = (await worker.get(`/api/runs/${id}/journal?limit=${PAGE}`)).body as {
+    entries: unknown[];
+    nextCursor: string | null;
+  };
+  expect(page.entries).toHaveLength(PAGE);
+  expect(page.nextCursor).not.toBeNull();
 });
