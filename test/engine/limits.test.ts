@@ -1,11 +1,13 @@
 /** What the engine takes and what it refuses: at each limit, one below it and one above. */
 import { describe, expect, test } from "vitest";
 import { encode, VALUE_LIMIT_BYTES } from "../../src/engine/codec.ts";
+import { BRANCH_LIMIT } from "../../src/engine/decide.ts";
 import { durationMs, LONGEST_MS } from "../../src/engine/duration.ts";
 import { toCloudEvent } from "../../src/engine/event.ts";
 import { toFailure } from "../../src/engine/failure.ts";
 import { checkLabel, checkName, checkTags, concurrencyOf } from "../../src/engine/plan/checks.ts";
 import { defineWorkflow } from "../../src/engine/workflow.ts";
+import { SimulatedRun, workflowOf } from "./support.ts";
 
 const utf8 = new TextEncoder();
 
@@ -155,3 +157,22 @@ test.each([
 ])("%s is refused before Postgres would refuse it", (_, use) => {
   expect(use).toThrow(expect.objectContaining({ code: "invalid_step" }));
 });
+
+test.each([BRANCH_LIMIT - 1, BRANCH_LIMIT, BRANCH_LIMIT + 1])(
+  "of %i steps side by side at most a thousand are branches at once, and all are done (N1)",
+  async (width) => {
+    const numbers = Array.from({ length: width }, (_, i) => i);
+    const run = new SimulatedRun(
+      workflowOf((step) => Promise.all(numbers.map((i) => step.run(`part ${i}`, () => i)))),
+    );
+    await run.turn();
+    expect(run.branches).toHaveLength(Math.min(width, BRANCH_LIMIT));
+    for (let turns = 1; run.status !== "completed"; turns++) {
+      expect(turns).toBeLessThan(4);
+      for (const { key } of [...run.branches])
+        run.give(key, run.lease(key).branchTurn, Number(key.slice("part ".length)));
+      await run.turn();
+    }
+    expect(run.last?.output?.json).toEqual(numbers);
+  },
+);

@@ -152,7 +152,7 @@ describe("effects", () => {
 });
 
 describe("a loop of nothing but instants", () => {
-  test("yields after two hundred, commits what it did, and goes on in the next turn", async () => {
+  test("yields after two hundred, commits what it did, and goes on in the next turn (N1)", async () => {
     const run = new SimulatedRun(
       workflowOf(async (step) => {
         let last = 0;

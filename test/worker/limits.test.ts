@@ -1,6 +1,8 @@
 /** Runs whose journal is far larger than a journal should be, in workerd. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { VALUE_LIMIT_BYTES } from "../../src/engine/codec.ts";
+import type { Effect } from "../support/ledger.ts";
+import { gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 const STEPS = 12;
@@ -76,3 +78,21 @@ test(`a run with ${LONG} entries costs a claim and a commit a turn, reads them o
   expect(page.entries).toHaveLength(PAGE);
   expect(page.nextCursor).not.toBeNull();
 });
+
+test.each([999, 1_000, 1_001])(
+  "a run with %i steps side by side is seen and cancelled, and another like it completes (N1)",
+  async (width) => {
+    const { worker, ledger } = world;
+    const door = gate<Effect>();
+    ledger.onEffect = (effect) => door.pass(effect);
+    const held = await world.start("fan", { width });
+    await door.reached;
+    expect((await worker.get(`/api/runs/${held}`)).body).toMatchObject({ id: held, status: "waiting" });
+    expect((await worker.post(`/api/runs/${held}/cancel`)).body).toMatchObject({ status: "cancelled" });
+    door.open();
+    await worker.idle();
+    const id = await world.start("fan", { width });
+    expect(await world.reaches(id, "completed")).toMatchObject({ steps_done: width, lost_turns: 0 });
+    expect(ledger.of(id)).toHaveLength(width);
+  },
+);
