@@ -11,6 +11,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
     globalSetup: ["test/support/global-setup.ts"],
+    // Tests wait more than they compute; without this, two cores run one file at a time.
+    maxWorkers: 2,
     // Starting Postgres and workerd is slow on a small machine; no test waits for time to pass.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -20,7 +20,7 @@ import { programsFor } from "./workflows.ts";
 
 const TICK_MS = 60_000;
 const LEASE_MS = 30_000;
-const HEALING_STEPS = 6_000;
+const HEALING_STEPS = 4_000;
 
 export class Simulation {
   readonly config: Config;
