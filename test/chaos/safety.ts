@@ -1,5 +1,6 @@
 /** What must be true at every instant, whatever has just died: each a statement that gives the rows which break it. */
 import type { TestDatabase } from "../support/database.ts";
+import { TABLES } from "../support/tables.ts";
 import { BALANCE } from "./audit.ts";
 import { ACCOUNTS } from "./samples.ts";
 
@@ -8,22 +9,6 @@ interface Check {
   /** Rows with what must not be: `run_id` where there is one, and `detail`. */
   readonly sql: string;
 }
-
-const TABLES = [
-  "runs",
-  "run_tags",
-  "journal",
-  "timers",
-  "waits",
-  "deliveries",
-  "branches",
-  "subscriptions",
-  "messages",
-  "run_groups",
-  "run_state",
-  "outbox",
-  "outbox_sends",
-];
 
 export const STUCK: Check = {
   promise: "no run is stuck (V5, V7)",

@@ -4,6 +4,7 @@ import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as schema from "../../src/storage/schema.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
+import { TABLES } from "../support/tables.ts";
 
 /** Kept by `scripts/migrate.ts`, which is no part of the worker. */
 const NOT_THE_WORKERS = new Set(["migrations"]);
@@ -73,4 +74,9 @@ test("every table but those of the deployment carries the tenant first in its ke
     expect([name, primaryKeys[0]?.columns[0]?.name]).toEqual([name, "tenant"]);
     expect(getTableColumns(table).tenant?.notNull).toBe(true);
   }
+});
+
+test("tests forget and compare every table that belongs to tenants", () => {
+  const named = tables.map((table) => getTableConfig(table).name).filter((name) => name !== "ticks");
+  expect([...TABLES].sort()).toEqual(named.sort());
 });

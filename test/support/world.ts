@@ -6,6 +6,7 @@ import type { Broker } from "./broker.ts";
 import { createDatabase, type TestDatabase } from "./database.ts";
 import { type FaultyGateway, startFaultyGateway } from "./faulty-gateway.ts";
 import { type Ledger, startLedger } from "./ledger.ts";
+import { TABLES } from "./tables.ts";
 import { eventually } from "./waiting.ts";
 import { startWorker, type TestWorker } from "./worker.ts";
 
@@ -188,9 +189,7 @@ export async function createWorld(
       await gateway.reset();
       broker.reset();
       broker.resume();
-      await database.rows(
-        "truncate pawl.runs, pawl.run_tags, pawl.journal, pawl.timers, pawl.waits, pawl.deliveries, pawl.branches, pawl.channels, pawl.subscriptions, pawl.messages, pawl.run_groups, pawl.hooks, pawl.run_state, pawl.mutations, pawl.outbox, pawl.outbox_sends",
-      );
+      await database.rows(`truncate ${TABLES.map((table) => `pawl.${table}`).join()}`);
       expect(stuck).toEqual([]);
     },
     async stop() {

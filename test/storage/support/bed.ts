@@ -7,6 +7,7 @@ import type { CommittedTurn, Store } from "../../../src/engine/ports.ts";
 import type { Reads } from "../../../src/engine/reads.ts";
 import type { ClaimedRun, NewRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
 import { createDatabase, type TestDatabase } from "../../support/database.ts";
+import { TABLES } from "../../support/tables.ts";
 import { LEASE, newRun, only } from "./builders.ts";
 
 export interface StoreUnderTest {
@@ -125,7 +126,7 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
       ]),
     everything: () =>
       Promise.all(
-        ALL.map((table) =>
+        TABLES.map((table) =>
           made.rows(`select $1 as table, t as row from pawl.${table} t order by t::text`, [table]),
         ),
       ),
@@ -140,30 +141,10 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
   };
 }
 
-const ALL = [
-  "runs",
-  "run_tags",
-  "journal",
-  "timers",
-  "waits",
-  "deliveries",
-  "branches",
-  "subscriptions",
-  "messages",
-  "run_groups",
-  "hooks",
-  "run_state",
-  "outbox",
-];
-
 /** What the delivery of a signal does to its run: the count, and a run that is parked becomes due. */
 export const DELIVER = `update pawl.runs set deliveries = deliveries + 1,
   wake_at = case when status = 'waiting' then pawl.clock() else wake_at end
   where tenant = $1 and id = $2`;
 
 /** Of small tables, deleting is quicker than truncating. */
-const CLEAR = `
-  delete from pawl.runs; delete from pawl.run_tags; delete from pawl.journal; delete from pawl.timers;
-  delete from pawl.waits; delete from pawl.deliveries; delete from pawl.branches; delete from pawl.channels;
-  delete from pawl.subscriptions; delete from pawl.messages; delete from pawl.run_groups; delete from pawl.hooks;
-  delete from pawl.run_state; delete from pawl.mutations; delete from pawl.outbox; delete from pawl.ticks;`;
+const CLEAR = [...TABLES, "ticks"].map((table) => `delete from pawl.${table}`).join("; ");
