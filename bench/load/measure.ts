@@ -16,7 +16,7 @@ export interface Measured {
   readonly name: string;
   readonly medianMs: number;
   readonly p95Ms: number;
-  /** The nodes that find rows, such as `Index Scan runs_due`. */
+  /** The nodes that find rows, such as `Index Scan runs_parked`. */
   readonly scans: readonly string[];
   /** Large tables that the plan reads as a whole. */
   readonly wholeTables: readonly string[];

@@ -6,6 +6,7 @@ import {
   forgetMessages,
   reclaimBranches,
   reclaimLeases,
+  SHARE_SECONDS,
   wakeDueBranches,
   wakeDueRuns,
 } from "../runtime/sweep.ts";
@@ -39,7 +40,7 @@ export async function sweep(runtime: Runtime, only?: "events"): Promise<void> {
   );
   if (more.includes(true)) {
     await runtime.wakeUps
-      .sweepAgain(only)
+      .sweepAgain(only, only === undefined ? SHARE_SECONDS : undefined)
       .catch((error: unknown) => runtime.report("asking for another sweep", error));
   }
 }

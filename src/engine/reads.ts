@@ -60,6 +60,8 @@ export interface RunFilter {
   readonly parent?: string | undefined;
   /** What it waits for, among other things. */
   readonly waitingFor?: Wait["kind"] | undefined;
+  /** The id that a search goes back to, itself included: what `searchEnd` gave. */
+  readonly oldest?: string | undefined;
 }
 
 /** Something a run waits for, as people see it. */
@@ -102,6 +104,11 @@ export interface Reads {
   run(ref: RunRef): Promise<RunDetail | null>;
   runs(tenant: string, filter: RunFilter, limit: number, before: string | null): Promise<Run[]>;
   deadLetters(tenant: string, filter: RunFilter, limit: number, before: string | null): Promise<Run[]>;
+  /**
+   * How far back one question may look at inputs, which no index has: the oldest of the next 5,000 runs that the rest of
+   * the filter leaves; null when there are fewer.
+   */
+  searchEnd(tenant: string, filter: RunFilter, before: string | null): Promise<string | null>;
   /** Null when there is no such run. Oldest first. */
   journal(ref: RunRef, limit: number, after: number): Promise<JournalLine[] | null>;
   /** Nothing of a run that is not there. */

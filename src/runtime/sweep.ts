@@ -2,8 +2,15 @@
  * The sweeps: what the queue may lose, they find again. Each looks after a bounded number of runs, and each
  * is safe to overlap with itself. True means that there may be more.
  */
-import type { Sweep } from "../engine/ports.ts";
+import type { DueRun, Sweep } from "../engine/ports.ts";
 import type { Runtime } from "./runtime.ts";
+
+/**
+ * A share is woken over so many seconds, and the next one is looked for after them. Thousands of runs that are due at once,
+ * after a long sleep or an outage of the queue, leave the database time for everybody else.
+ */
+export const SHARE_SECONDS = 2;
+const STEP_MS = 100;
 
 /** I12: takes back expired leases, spaced out; a run that loses too many turns in a row becomes dead. */
 export async function reclaimLeases(runtime: Runtime): Promise<boolean> {
@@ -56,6 +63,15 @@ export async function forgetMessages(runtime: Runtime): Promise<boolean> {
 }
 
 async function wake(runtime: Runtime, sweep: Sweep, limit: number): Promise<boolean> {
-  await runtime.wakeUps.send(sweep.due);
+  await runtime.wakeUps.send(spread(sweep.due, limit));
   return sweep.swept >= limit;
+}
+
+/** In steps that a consumer holds as one: what is due sooner comes as many steps later as there are before it. */
+function spread(due: readonly DueRun[], limit: number): DueRun[] {
+  const perStep = Math.ceil((limit * STEP_MS) / (SHARE_SECONDS * 1_000));
+  return due.map((run, i) => ({
+    ...run,
+    wakeInMs: Math.max(run.wakeInMs, Math.floor(i / perStep) * STEP_MS),
+  }));
 }

@@ -1,6 +1,14 @@
 import type { Sweep } from "../engine/ports.ts";
 import type { Db } from "./db.ts";
 
+/** One status at a time: the index over both has the runs of each in the order of their time. */
+const due = (status: "ready" | "waiting") => `
+  select tenant, id, wake_at from pawl.runs
+  where status = '${status}' and wake_at <= (select now + $3::float8 * interval '1 ms' from at)
+    and (wake_up_sent_at is null or greatest(wake_at, wake_up_sent_at) <= (select now - $2::float8 * interval '1 ms' from at))
+  order by wake_at limit $1
+  for update skip locked`;
+
 /**
  * Two kinds of run have no wake-up under way: one that sleeps longer than the queue can delay a message
  * (`wake_up_sent_at` is null), and one whose wake-up was lost, which shows only by it being due and
@@ -8,12 +16,10 @@ import type { Db } from "./db.ts";
  */
 const COLLECT = `
 with at as materialized (select pawl.clock() as now),
+ready as materialized (${due("ready")}),
+parked as materialized (${due("waiting")}),
 due as materialized (
-  select tenant, id from pawl.runs
-  where status in ('ready', 'waiting') and wake_at <= (select now + $3::float8 * interval '1 ms' from at)
-    and (wake_up_sent_at is null or greatest(wake_at, wake_up_sent_at) <= (select now - $2::float8 * interval '1 ms' from at))
-  order by wake_at limit $1
-  for update skip locked
+  select f.tenant, f.id from (table ready union all table parked) f order by f.wake_at limit $1
 )
 update pawl.runs r set wake_up_sent_at = at.now
 from due, at

@@ -20,6 +20,9 @@ const j = alias(journal, "j");
 const w = alias(waits, "w");
 const build = new QueryBuilder();
 
+/** The inputs that one question looks into: some ten milliseconds, where they are small. */
+const SEARCH_SHARE = 5_000;
+
 const ms = (column: SQL | (typeof r)[keyof typeof r], name: string) =>
   sql<number>`pawl.ms(${column})`.as(name);
 
@@ -94,6 +97,20 @@ export function createReads(db: Db): Reads {
       const { statuses } = filter;
       const asked = statuses === undefined ? undefined : inArray(r.status, [...statuses]);
       return list(and(matching(tenant, filter, before), unseen, asked), limit);
+    },
+
+    async searchEnd(tenant, filter, before) {
+      const match = matching(tenant, { ...filter, input: undefined }, before);
+      const next = build
+        .select({ id: r.id })
+        .from(r)
+        .where(and(match, withStatus(match, filter.statuses, SEARCH_SHARE)))
+        .orderBy(desc(r.id))
+        .limit(SEARCH_SHARE)
+        .as("next");
+      const end = sql<string | null>`case when count(*) = ${SEARCH_SHARE} then min(${next.id}) end`.as("end");
+      const [rows = []] = await ask(build.select({ end }).from(next));
+      return (rows[0]?.end ?? null) as string | null;
     },
 
     async journal({ tenant, runId }, limit, after) {
@@ -201,6 +218,7 @@ function toLine(row: LineRow): JournalLine {
 
 /** Of these the runs are found by an index over status and id, or are few. */
 const FOUND_APART: ReadonlySet<RunStatus> = new Set([
+  "ready",
   "running",
   "waiting",
   "paused",
@@ -231,7 +249,7 @@ function withStatus(
 }
 
 function matching(tenant: string, filter: RunFilter, before: string | null): SQL | undefined {
-  const { workflow, tag, createdAfter, createdBefore, input, parent, waitingFor } = filter;
+  const { workflow, tag, createdAfter, createdBefore, input, parent, waitingFor, oldest } = filter;
   const at = (time: number) => sql`to_timestamp(${time}::float8 / 1000)`;
   const tagged = build
     .select({ one: sql`1` })
@@ -244,6 +262,7 @@ function matching(tenant: string, filter: RunFilter, before: string | null): SQL
   return and(
     eq(r.tenant, tenant),
     before === null ? undefined : lt(r.id, before),
+    oldest === undefined ? undefined : gte(r.id, oldest),
     workflow === undefined ? undefined : eq(r.workflow, workflow),
     tag === undefined ? undefined : exists(tagged),
     createdAfter === undefined

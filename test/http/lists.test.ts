@@ -13,17 +13,29 @@ interface Asked {
 const LISTS = ["/api/runs", "/api/dead-letters"] as const;
 const idOf = (i: number) => `01K7Z3QX5V8M2N4P6R8T0W${String(9_999 - i).padStart(4, "0")}`;
 
-/** Both lists over `rows` runs; `asked` is the last question. */
-async function lists(rows: number) {
+/** Both lists over `rows` runs; `asked` is the last question. A search by input looks back to `end`. */
+async function lists(rows: number, end: string | null = null) {
   const questions: Asked[] = [];
   const list = async (tenant: string, filter: RunFilter, limit: number, before: string | null) => {
     questions.push({ tenant, filter, limit, before });
     const all = Array.from({ length: rows }, (_, i) => runWith({ runId: idOf(i) }));
     return all.filter(({ runId }) => before === null || runId < before).slice(0, limit);
   };
-  const { call } = await appWith({ reads: { runs: list, deadLetters: list } });
-  return { call, asked: () => questions.at(-1) };
+  const searches: RunFilter[] = [];
+  const searchEnd = async (_tenant: string, filter: RunFilter) => {
+    searches.push(filter);
+    return end;
+  };
+  const { call } = await appWith({ reads: { runs: list, deadLetters: list, searchEnd } });
+  return { call, asked: () => questions.at(-1), searches };
 }
+
+test("a search among dead letters looks at no other runs", async () => {
+  const { call, searches } = await lists(0);
+  await call("/api/dead-letters?input.name=Ada");
+  await call("/api/dead-letters?input.name=Ada&status=dead");
+  expect(searches.map(({ statuses }) => statuses)).toEqual([["failed", "dead"], ["dead"]]);
+});
 
 describe.each(LISTS)("%s", (path) => {
   test("without parameters asks for the first 25 of the tenant's", async () => {
@@ -66,6 +78,26 @@ describe.each(LISTS)("%s", (path) => {
     expect(asked()?.filter.input).toEqual({ path: ["__proto__", '{"a"},b\\'], value: odd });
     await call(`${path}?input.name=`);
     expect(asked()?.filter.input).toEqual({ path: ["name"], value: "" });
+  });
+
+  test("a search by input looks back so far at a time, and its next page goes on from there", async () => {
+    const { call, asked } = await lists(0, idOf(30));
+    const page = await (await call(`${path}?input.name=Ada`)).json();
+    expect(asked()?.filter).toEqual({ input: { path: ["name"], value: "Ada" }, oldest: idOf(30) });
+    expect(page).toEqual({ runs: [], nextCursor: encodeCursor(idOf(30)) });
+  });
+
+  test("a search by input that finds more than a page goes on after it", async () => {
+    const { call } = await lists(11, idOf(30));
+    expect(await (await call(`${path}?input.name=Ada&limit=10`)).json()).toMatchObject({
+      nextCursor: encodeCursor(idOf(9)),
+    });
+  });
+
+  test("only a search by input asks how far it may look", async () => {
+    const { call, searches } = await lists(3, idOf(30));
+    await call(`${path}?workflow=echo&limit=2`);
+    expect(searches).toEqual([]);
   });
 
   test.each([

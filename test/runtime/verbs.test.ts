@@ -191,6 +191,18 @@ describe("a sweep", () => {
   });
 });
 
+test("what a sweep finds due at once is woken over two seconds, in steps, and what is due later when it is (E3)", async () => {
+  const found = Array.from({ length: 1_000 }, (_, i) => ({ ...ref, wakeInMs: i < 998 ? 0 : 60_000 }));
+  const runtime = runtimeOf({ store: { collectDueRuns: async () => ({ due: found, swept: 1_000 }) } });
+  await wakeDueRuns({ ...runtime, settings: { ...runtime.settings, sweepLimit: 1_000 } });
+  const delays = runtime.woken.map(({ wakeInMs }) => wakeInMs);
+  const steps = new Map(delays.map((ms) => [ms, delays.filter((other) => other === ms).length]));
+  expect([...steps]).toEqual([
+    ...Array.from({ length: 20 }, (_, i) => [i * 100, i < 19 ? 50 : 48]),
+    [60_000, 2],
+  ]);
+});
+
 describe("awaiting a result", () => {
   const detail = (changes: Partial<RunDetail>): RunDetail => ({
     ...runOf(changes),

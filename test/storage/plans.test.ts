@@ -256,6 +256,8 @@ describe("with 20,000 runs no table is read as a whole", () => {
     ["a page by tag", (db) => createReads(db).runs("tenant 1", { tag: "tag 7" }, 50, null)],
     ["a page by a tag that nothing has", (db) => createReads(db).runs("tenant 1", { tag: "none" }, 50, null)],
     ["a page by status", (db) => createReads(db).runs("tenant 1", { statuses: ["waiting"] }, 50, null)],
+    ["a page of what is ready", (db) => createReads(db).runs("tenant 1", { statuses: ["ready"] }, 50, null)],
+    ["the end of a search", (db) => createReads(db).searchEnd("tenant 1", {}, null)],
     [
       "a page by a status that few have",
       (db) => createReads(db).runs("tenant 1", { statuses: ["paused"] }, 50, null),
@@ -276,7 +278,7 @@ describe("with 20,000 runs no table is read as a whole", () => {
 
 test.each<[string, string, (db: Db) => Promise<unknown>]>([
   ["runs whose lease is over", "runs_leased", (db) => createStore(db).reclaimLeases(100, 5)],
-  ["runs that are due", "runs_due", (db) => createStore(db).collectDueRuns(100, MINUTE, 2 * MINUTE)],
+  ["runs that are due", "runs_parked", (db) => createStore(db).collectDueRuns(100, MINUTE, 2 * MINUTE)],
   [
     "branches that are due",
     "branches_due",

@@ -82,6 +82,7 @@ async function record(): Promise<Map<string, Statement[]>> {
   await reads.runs("default", filter, 10, "0");
   await reads.runs("default", {}, 10, null);
   await reads.deadLetters("default", filter, 10, "0");
+  await reads.searchEnd("default", filter, "0");
   await reads.journal(run, 10, 0);
   await reads.health();
   return said;
@@ -203,6 +204,7 @@ test("what users send is bound, never part of a statement", async () => {
   };
   await reads.runs(odd, filter, 3, odd);
   await reads.deadLetters(odd, filter, 3, odd);
+  await reads.searchEnd(odd, filter, odd);
   await reads.run({ tenant: odd, runId: odd });
   await reads.journal({ tenant: odd, runId: odd }, 3, 4);
 });

@@ -19,18 +19,13 @@ import {
   presentUnderWay,
 } from "../present.ts";
 import { journalQuery, listQuery, pageQuery, resultQuery } from "../query.ts";
+import { runPage } from "../run-page.ts";
 import { CancelBody, ResolveBody, SignalBody } from "../start-body.ts";
 import { forks } from "./forks.ts";
 
 /** Reading runs, and what a person can do to one. */
 export const runs = new Hono<HttpEnv>()
-  .get("/", listQuery, async (c) => {
-    const { filter, limit, before } = c.req.valid("query");
-    const { runtime, principal } = c.var;
-    const rows = await runtime.reads.runs(principal.tenant, filter, limit + 1, before);
-    const { shown, nextCursor } = pageOf(rows, limit, (run) => run.runId);
-    return c.json({ runs: shown.map(presentRun), nextCursor });
-  })
+  .get("/", listQuery, async (c) => c.json(await runPage(c, c.var.runtime.reads.runs, c.req.valid("query"))))
   .get("/:id", async (c) => {
     const ref = refOf(c);
     const [run, underWay] = await Promise.all([findRun(c), c.var.runtime.reads.underWay(ref)]);

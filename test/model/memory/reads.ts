@@ -36,6 +36,10 @@ export function createReads(state: State): Reads {
     runs: async (tenant, filter, limit, before) => listRuns(state, tenant, filter, limit, before, () => true),
     deadLetters: async (tenant, filter, limit, before) =>
       listRuns(state, tenant, filter, limit, before, isDeadLetter),
+    async searchEnd(tenant, filter, before) {
+      const rest = { ...filter, input: undefined };
+      return listRuns(state, tenant, rest, 5_000, before, () => true)[4_999]?.runId ?? null;
+    },
     async journal(ref, limit, after) {
       const rows = find(ref)?.journal.filter(({ entry }) => entry.seq > after);
       return rows?.slice(0, limit).map(toLine) ?? null;
@@ -91,7 +95,7 @@ function isDeadLetter({ row }: StoredRun): boolean {
 
 function matches(run: StoredRun, filter: RunFilter): boolean {
   const { row } = run;
-  const { workflow, statuses, tag, createdAfter, createdBefore, input, parent, waitingFor } = filter;
+  const { workflow, statuses, tag, createdAfter, createdBefore, input, parent, waitingFor, oldest } = filter;
   return (
     (workflow === undefined || row.workflow === workflow) &&
     (statuses === undefined || statuses.includes(row.status)) &&
@@ -99,6 +103,7 @@ function matches(run: StoredRun, filter: RunFilter): boolean {
     (createdAfter === undefined || row.createdAt >= createdAfter) &&
     (createdBefore === undefined || row.createdAt < createdBefore) &&
     (parent === undefined || row.parentId === parent) &&
+    (oldest === undefined || row.id >= oldest) &&
     (waitingFor === undefined || isWaitingFor(run, waitingFor)) &&
     (input === undefined || textAt(row.input.json, input.path) === input.value)
   );

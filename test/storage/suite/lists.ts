@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
 import type { Run } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
-import { boom, decision, HOUR, MINUTE, ref } from "../support/builders.ts";
+import { boom, decision, HOUR, MINUTE, newRun, ref } from "../support/builders.ts";
 
 export function listsSuite(bed: () => Bed): void {
   const ids = (runs: readonly Run[]) => runs.map(({ runId }) => runId);
@@ -86,6 +86,28 @@ export function listsSuite(bed: () => Bed): void {
         }),
       ).toBe("a");
       expect(await find({ tag: "red", statuses: ["completed"], workflow: "bill" })).toBe("");
+    });
+
+    test("a search by input goes back 5,000 runs of those that the rest of the filter leaves", async () => {
+      const { store, reads } = bed();
+      const all = Array.from({ length: 5_001 }, () =>
+        newRun({ id: ulid(), workflow: "bill", input: encode({ n: 1 }, "x") }),
+      ).sort((a, b) => (a.id < b.id ? -1 : 1));
+      for (let i = 0; i < all.length; i += 500) await store.startRuns("default", all.slice(i, i + 500));
+      const [oldest, end] = all.map(({ id }) => id);
+      if (oldest === undefined || end === undefined) throw new Error("Nothing was started.");
+      const input = { path: ["n"], value: "2" };
+      expect(await reads.searchEnd("default", { input }, null)).toBe(end);
+      expect(await reads.searchEnd("default", { workflow: "bill", statuses: ["ready"], input }, null)).toBe(
+        end,
+      );
+      expect(await reads.searchEnd("default", { workflow: "none", input }, null)).toBeNull();
+      expect(await reads.searchEnd("default", { statuses: ["dead"], input }, null)).toBeNull();
+      expect(await reads.searchEnd("default", { input }, all[5_000]?.id ?? "")).toBe(oldest);
+      expect(await reads.searchEnd("default", { input }, end)).toBeNull();
+      const back = async (limit: number) =>
+        ids(await reads.runs("default", { oldest: end }, limit, all[2]?.id ?? ""));
+      expect(await back(10)).toEqual([end]);
     });
 
     test("several statuses give one list, newest first, in pages and with whatever else is asked for", async () => {
