@@ -106,6 +106,7 @@ export const FAULTS: readonly Fault[] = [
   trouble("exchange cut before Postgres saw it", 15),
   trouble("exchange cut after Postgres answered", 15),
   trouble("exchange left hanging", 5),
+  trouble("commit held beyond its lease", 10),
   trouble("transaction cut before its commit", 50),
   trouble("transaction cut after its commit", 50),
   trouble("message lost", 50),

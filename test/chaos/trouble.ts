@@ -1,7 +1,8 @@
 /** What is wrong at the moment on the ways between the workers, their queues and Postgres, and how often it struck. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Fate, Fault } from "../support/faulty-gateway.ts";
 import type { CommitFate } from "../support/postgres-proxy.ts";
-import type { Bed } from "./bed.ts";
+import { type Bed, LEASE_MS } from "./bed.ts";
 import { type Dice, shuffled } from "./dice.ts";
 
 /** Faults that last for a while: each strikes with so many chances in a hundred while it is on. */
@@ -9,6 +10,7 @@ export type Trouble =
   | "exchange cut before Postgres saw it"
   | "exchange cut after Postgres answered"
   | "exchange left hanging"
+  | "commit held beyond its lease"
   | "transaction cut before its commit"
   | "transaction cut after its commit"
   | "message lost"
@@ -17,6 +19,9 @@ export type Trouble =
   | "send refused"
   | "webhook refuses"
   | "webhook breaks off";
+
+/** So much longer at most: a tick has taken the lease back, and another worker is at the run. */
+const HELD_MS = 4_000;
 
 export class Troubles {
   readonly #on = new Map<Trouble, number>();
@@ -51,6 +56,15 @@ export class Troubles {
   enter({ gateway, proxy, workers, receiver, accepted }: Bed): void {
     const exchanges = (when: Fault["when"], fate: () => Fate) =>
       gateway.inject({ on: "any", when, times: Number.POSITIVE_INFINITY, act: fate });
+    gateway.inject({
+      on: ["commit", "commit branches"],
+      when: "before",
+      times: Number.POSITIVE_INFINITY,
+      act: async () => {
+        if (this.strikes("commit held beyond its lease")) await pause(LEASE_MS + this.#dice(HELD_MS));
+        return this.#before();
+      },
+    });
     exchanges("before", () => this.#before());
     exchanges("after", () => (this.strikes("exchange cut after Postgres answered") ? "cut" : undefined));
     proxy.onCommit = () => this.#commit();
