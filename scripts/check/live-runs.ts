@@ -113,6 +113,7 @@ function toLiveRun(row: PageRow): LiveRun {
     verdict: row.verdict,
     failedCompensations: row.failed_compensations,
     partial: false,
+    journalBytes: 0,
     journal: (row.journal ?? []).map(toEntry),
     timers: (row.timers ?? []).map(toTimer),
     waits: (row.waits ?? []).map(toWait),

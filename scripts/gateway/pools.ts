@@ -56,6 +56,8 @@ export class Pools {
       // With `pipeline` a batch crosses in one go: nobody waits for BEGIN before sending what follows.
       pool = new pg.Pool({ connectionString, max: size, pipeline: true, connectionTimeoutMillis });
       pool.on("error", () => {});
+      // One that breaks before whoever asked for it listens, as when Postgres dies in that moment, would end the process.
+      pool.on("connect", (client) => client.on("error", () => {}));
       this.#pools.set(connectionString, pool);
     }
     return pool;

@@ -59,10 +59,13 @@ export function encode(value: unknown, what: string): Encoded {
   const walk = new Walk(what);
   const copy = walk.copy(value, "", 0);
   const encoded = walk.plain ? { json: copy as Json, meta: null } : restorable(copy, what);
-  if (jsonBytes(encoded.json) + (encoded.meta === null ? 0 : jsonBytes(encoded.meta)) > VALUE_LIMIT_BYTES) {
-    throw tooLarge(what);
-  }
+  if (bytesOf(encoded) > VALUE_LIMIT_BYTES) throw tooLarge(what);
   return encoded;
+}
+
+/** What a value takes as it is stored. */
+export function bytesOf({ json, meta }: Encoded): number {
+  return jsonBytes(json) + (meta === null ? 0 : jsonBytes(meta));
 }
 
 /** The way back. Every call gives a fresh copy, so nobody can change what somebody else is given. */
@@ -217,7 +220,8 @@ function isLeaf(value: object): boolean {
 
 const utf8 = new TextEncoder();
 
-function jsonBytes(json: Json): number {
+/** What a value takes as JSON text, in UTF-8. */
+export function jsonBytes(json: Json): number {
   const text = JSON.stringify(json);
   // A UTF-16 unit takes at most three bytes, so short texts need not be encoded to be measured.
   return text.length * 3 <= VALUE_LIMIT_BYTES / 2 ? text.length : utf8.encode(text).length;

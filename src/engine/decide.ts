@@ -52,6 +52,8 @@ export interface Decision extends RunRef {
   /** I4: when more has been delivered since, the run stays `ready`. */
   readonly deliveries: number;
   readonly entries: readonly NewEntry[];
+  /** What the values and failures in them take as JSON. */
+  readonly entryBytes: number;
   readonly timers: readonly NewTimer[];
   /** Keys of timers and waits that are over, or that nobody will wait for any more. */
   readonly endedTimers: readonly string[];
@@ -78,12 +80,13 @@ export interface Decision extends RunRef {
 /** What decides, besides the plan: the run as it was claimed. */
 export type DecidingRun = Omit<
   ClaimedRun,
-  "input" | "journal" | "version" | "tags" | "now" | "startedAt" | "deadlineAt"
+  "input" | "journal" | "journalBytes" | "version" | "tags" | "now" | "startedAt" | "deadlineAt"
 >;
 
 /** What a turn has done so far. */
 export interface Done {
   readonly entries: readonly NewEntry[];
+  readonly entryBytes: number;
   readonly consumed: readonly Consumed[];
   readonly effects: readonly Effect[];
   readonly endedWaits: readonly string[];
@@ -96,6 +99,7 @@ export interface Done {
 
 export const NOTHING_DONE: Done = {
   entries: [],
+  entryBytes: 0,
   consumed: [],
   effects: [],
   endedWaits: [],
@@ -136,7 +140,15 @@ export function decideFailed(run: DecidingRun, error: unknown, done: Done = NOTH
 /** In place of a decision that the database will never accept. */
 export function decideRefused(refused: Decision, error: unknown): Decision {
   const nothing = { timers: [], endedTimers: [], waits: [], endedWaits: [], branches: [], endedBranches: [] };
-  const none = { entries: [], consumed: [], effects: [], output: null, successor: null, verdict: null };
+  const none = {
+    entries: [],
+    entryBytes: 0,
+    consumed: [],
+    effects: [],
+    output: null,
+    successor: null,
+    verdict: null,
+  };
   const parked = { wakeAt: null, wakeInMs: null, currentStep: null };
   return { ...refused, ...nothing, ...none, ...parked, status: "dead", failure: toFailure(error) };
 }
@@ -249,7 +261,7 @@ function toWait({ key, on, name, due }: WaitEdge, { children }: Done): NewWait {
 /** What every decision starts from. Timers and waits of failed and dead runs stay: a revived run must not begin them anew. */
 function blank(run: DecidingRun, done: Done): Omit<Decision, "status"> {
   const { tenant, runId, turn, deliveries, parent, verdict } = run;
-  const { entries, consumed, effects, endedWaits, children } = done;
+  const { entries, entryBytes, consumed, effects, endedWaits, children } = done;
   const endedTimers = entries.flatMap((entry) =>
     entry.kind === "sleep" && entry.key !== null ? [entry.key] : [],
   );
@@ -272,6 +284,7 @@ function blank(run: DecidingRun, done: Done): Omit<Decision, "status"> {
     turn,
     deliveries,
     entries,
+    entryBytes,
     endedTimers,
     endedWaits,
     consumed,

@@ -103,6 +103,19 @@ export class DeadlineExceeded extends PawlError {
   override readonly name: string = "DeadlineExceeded";
 }
 
+/** A run has journaled more than can be replayed. */
+export class JournalTooLarge extends PawlError {
+  readonly code = "journal_too_large";
+  override readonly retryable = false;
+  constructor(has: string, limit: string) {
+    super(
+      `The run's journal has ${has}, more than ${limit}. Go on as a new run with step.continueAsNew before that, or keep ` +
+        "large values elsewhere and return where they are.",
+    );
+  }
+  override readonly name: string = "JournalTooLarge";
+}
+
 /** I7: the workflow's code and the run's journal tell different stories. Stops the run as dead. */
 export class JournalMismatch extends PawlError {
   readonly code = "journal_mismatch";

@@ -56,6 +56,11 @@ export interface Entry {
   readonly retryAt: number | null;
 }
 
+/** The most that a run's journal may hold: what an isolate can read and replay as a whole, at any time. */
+export const JOURNAL_LIMIT_ENTRIES = 50_000;
+/** Of the values and failures in it, as JSON. */
+export const JOURNAL_LIMIT_BYTES = 32_000_000;
+
 /** An entry that this turn adds. Times are spans: the database's clock turns them into instants at commit. */
 export interface NewEntry extends Omit<Entry, "retryAt"> {
   readonly retryInMs: number | null;

@@ -61,6 +61,8 @@ export interface ClaimedRun extends RunRef {
   readonly verdict: Verdict | null;
   readonly failedCompensations: number;
   readonly journal: readonly Entry[];
+  /** What the values and failures in the whole journal take as JSON. */
+  readonly journalBytes: number;
   /** True when the journal lacks its beginning, because whoever claimed knows it. The last entry is always there. */
   readonly partial: boolean;
   readonly timers: readonly Timer[];

@@ -160,6 +160,7 @@ class Turn {
       if (plan.state === "resting" && deadlineAt !== null && now >= deadlineAt) {
         throw new DeadlineExceeded(deadlineAt);
       }
+      if (plan.state === "resting") this.record.checkSize();
     } catch (error) {
       this.verdict = failed(error);
     }

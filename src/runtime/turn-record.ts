@@ -1,7 +1,15 @@
+import { bytesOf, type Json, jsonBytes } from "../engine/codec.ts";
 import type { Consumed, Done } from "../engine/decide.ts";
 import type { When } from "../engine/edge.ts";
 import type { Effect } from "../engine/effect.ts";
-import type { EntryKind, NewEntry, Settled } from "../engine/journal.ts";
+import { JournalTooLarge } from "../engine/errors.ts";
+import {
+  type EntryKind,
+  JOURNAL_LIMIT_BYTES,
+  JOURNAL_LIMIT_ENTRIES,
+  type NewEntry,
+  type Settled,
+} from "../engine/journal.ts";
 import type { ClaimedRun, NewRun } from "../engine/run.ts";
 
 type What = Pick<NewEntry, "outcome"> & Partial<NewEntry>;
@@ -23,16 +31,28 @@ export class TurnRecord {
   found = false;
   private readonly nextAttempts = new Map<string, When>();
   private seq: number;
+  private readonly bytesBefore: number;
+  private bytes = 0;
 
   constructor(run: ClaimedRun) {
     this.seq = run.journal.at(-1)?.seq ?? 0;
+    this.bytesBefore = run.journalBytes;
   }
 
   get done(): Done {
     const failed = this.entries.filter((e) => e.kind === "compensation" && e.outcome === "failed");
-    const { entries, effects, endedWaits, children, undoable } = this;
+    const { entries, bytes: entryBytes, effects, endedWaits, children, undoable } = this;
     const consumed = [...this.consumed.values()];
-    return { entries, consumed, effects, endedWaits, children, undoable, failedCompensations: failed.length };
+    return {
+      entries,
+      entryBytes,
+      consumed,
+      effects,
+      endedWaits,
+      children,
+      undoable,
+      failedCompensations: failed.length,
+    };
   }
 
   /** The last entry's number. */
@@ -40,11 +60,24 @@ export class TurnRecord {
     return this.seq;
   }
 
+  /** Throws `JournalTooLarge` when the run's journal has come to more than it may hold. */
+  checkSize(): void {
+    const bytes = this.bytesBefore + this.bytes;
+    if (this.seq > JOURNAL_LIMIT_ENTRIES) {
+      throw new JournalTooLarge(`${this.seq} entries`, String(JOURNAL_LIMIT_ENTRIES));
+    }
+    if (bytes > JOURNAL_LIMIT_BYTES) {
+      throw new JournalTooLarge(`${bytes} bytes of values`, String(JOURNAL_LIMIT_BYTES));
+    }
+  }
+
   append(kind: EntryKind, key: string, what: What): Settled {
     this.seq += 1;
     const nothing = { attempt: 1, output: null, failure: null, retryInMs: null, tookMs: 0 };
     const entry: NewEntry = { ...nothing, seq: this.seq, kind, key, ...what };
     this.entries.push(entry);
+    if (entry.output !== null) this.bytes += bytesOf(entry.output);
+    if (entry.failure !== null) this.bytes += jsonBytes(entry.failure as unknown as Json);
     if (entry.outcome === "retrying") this.nextAttempts.set(key, { inMs: entry.retryInMs ?? 0 });
     else if (entry.outcome !== "unknown") this.settled.add(key);
     return { ...entry, key, retryAt: null };

@@ -150,6 +150,7 @@ function toRun(row: LoadRow, now: number): ClaimedRun {
     deliveries: 0,
     verdict: null,
     failedCompensations: 0,
+    journalBytes: 0,
     partial: false,
     timers: [],
     waits: [],

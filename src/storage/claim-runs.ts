@@ -49,7 +49,7 @@ set status = 'running', turn = r.turn + 1, wake_at = null, wake_up_sent_at = nul
 from due, at
 where r.tenant = due.tenant and r.id = due.id
 returning r.tenant, r.id, r.workflow, r.version, r.turn, r.deliveries, r.tags, r.input, r.input_meta, r.parent_id,
-  r.parent_key, r.verdict, r.failed_compensations,
+  r.parent_key, r.verdict, r.failed_compensations, r.journal_bytes,
   pawl.ms(at.now) as now, pawl.ms(r.started_at) as started_at, pawl.ms(r.deadline_at) as deadline_at`;
 
 const CLAIM_HEALTHY = claim("r.lost_turns = 0");
@@ -102,6 +102,7 @@ interface ClaimRow {
   parent_key: string | null;
   verdict: Verdict | null;
   failed_compensations: number;
+  journal_bytes: number;
 }
 
 interface LoadRow {
@@ -186,6 +187,7 @@ function toClaimedRun(row: ClaimRow, load: LoadRow | undefined, partial: boolean
     parent: toParent(row.parent_id, row.parent_key),
     verdict: row.verdict,
     failedCompensations: row.failed_compensations,
+    journalBytes: row.journal_bytes,
     partial,
     ...partsOf(load),
   };

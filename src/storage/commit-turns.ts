@@ -77,7 +77,7 @@ decided as materialized (
   select * from jsonb_to_recordset($1::jsonb) as d (
     "tenant" text, "runId" text, "turn" int, "status" text, "final" boolean, "wakeAt" float8, "wakeInMs" float8,
     "deliveries" int, "stepsDone" int, "currentStep" text, "output" jsonb, "failure" jsonb, "verdict" jsonb,
-    "failedCompensations" int, "parentId" text, "goesOn" boolean, "entries" jsonb, "timers" jsonb, "endedTimers" jsonb)
+    "failedCompensations" int, "parentId" text, "goesOn" boolean, "entries" jsonb, "entryBytes" int, "timers" jsonb, "endedTimers" jsonb)
 ),
 ${held},
 committed as (
@@ -97,7 +97,8 @@ committed as (
     failure = d.failure,
     phase = case when d.verdict is null then 'forward' else 'compensating' end,
     verdict = d.verdict,
-    failed_compensations = d."failedCompensations"
+    failed_compensations = d."failedCompensations",
+    journal_bytes = r.journal_bytes + d."entryBytes"
   from held d cross join at,
     lateral (select least(at.now + d."wakeInMs" * interval '1 ms', to_timestamp(d."wakeAt" / 1000)) as at) w
   where r.tenant = d.tenant and r.id = d."runId"

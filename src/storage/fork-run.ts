@@ -47,10 +47,11 @@ asked as materialized (
 ),
 forked as (
   insert into pawl.runs (tenant, id, workflow, version, status, wake_at, wake_up_sent_at, created_at, tags,
-    idempotency_key, input, input_meta, forked_from, deployment, steps_done)
+    idempotency_key, input, input_meta, forked_from, deployment, steps_done, journal_bytes)
   select $1, a.id, a.workflow, a.version, 'ready', at.now, at.now, at.now, a.tags, a."idempotencyKey",
     a.input -> 'json', nullif(a.input -> 'meta', 'null'), $2, a.deployment,
-    (select count(*) from reused where kind in ('step', 'transaction') and outcome = 'completed')
+    (select count(*) from reused where kind in ('step', 'transaction') and outcome = 'completed'),
+    (select coalesce(sum(octet_length(concat(output, output_meta, failure))), 0) from reused)
   from asked a cross join at cross join begin_at b
   where $3::text is null or b.seq is not null
   on conflict (tenant, workflow, idempotency_key) where idempotency_key is not null do nothing

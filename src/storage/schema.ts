@@ -53,6 +53,7 @@ export const runs = pawl.table(
     phase: text("phase").$type<Phase>().notNull().default("forward"),
     verdict: jsonb("verdict").$type<Verdict>(),
     failedCompensations: integer("failed_compensations").notNull().default(0),
+    journalBytes: integer("journal_bytes").notNull().default(0),
     startsAt: instant("starts_at"),
     pausedAt: instant("paused_at"),
     parentId: text("parent_id"),

@@ -42,6 +42,7 @@ export function claimedRun(changes: Partial<ClaimedRun> = {}): ClaimedRun {
     parent: null,
     verdict: null,
     failedCompensations: 0,
+    journalBytes: 0,
     journal: [],
     partial: false,
     timers: [],

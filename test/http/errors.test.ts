@@ -73,6 +73,7 @@ describe("the table of errors", () => {
     new engineErrors.InvalidPayload("x", ["y"]),
     new engineErrors.LeaseLost(RUN_ID, 1),
     new engineErrors.DeadlineExceeded(0),
+    new engineErrors.JournalTooLarge("x", "y"),
     new engineErrors.JournalMismatch("x"),
     new engineErrors.WorkflowStalled("x"),
     new engineErrors.NondeterministicCall({ name: "x", version: 1 }, "y()", "step.y()"),

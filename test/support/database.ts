@@ -45,6 +45,7 @@ export function openDatabase(
   const pool = new pg.Pool({ connectionString: url, max: 8 });
   // Tests cut connections on purpose; an idle one that breaks is no news.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   const db = connect(url, gateway);
   let offset = 0;
   return {

@@ -80,7 +80,7 @@ export interface FaultyGateway {
 /** A statement is told by words that no other has. */
 const MARKS: readonly (readonly [Verb, RegExp])[] = [
   ["commit", /\bcommitted as \( update pawl\.runs/],
-  ["fork", /forked_from, deployment, steps_done\)/],
+  ["fork", /forked_from, deployment, steps_done, journal_bytes\)/],
   ["start", /insert into pawl\.runs/],
   ["revive", /'revival', 'revived'/],
   ["cancel", /set status = 'cancelled'|'\{"status": "cancelled"/],

@@ -1,13 +1,14 @@
 /** Runs whose journal is far larger than a journal should be, in workerd. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { VALUE_LIMIT_BYTES } from "../../src/engine/codec.ts";
+import { JOURNAL_LIMIT_BYTES, JOURNAL_LIMIT_ENTRIES } from "../../src/engine/journal.ts";
 import type { Effect } from "../support/ledger.ts";
 import { gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 const STEPS = 12;
 const PAGE = 8;
-const LONG = 50_000;
+const LONG = JOURNAL_LIMIT_ENTRIES - 3;
 
 let world: World;
 beforeAll(async () => {
@@ -16,11 +17,16 @@ beforeAll(async () => {
 afterEach(() => world.settle());
 afterAll(() => world?.stop());
 
-/** A run that waits, with a journal of 12 MB. */
-async function heavy(): Promise<string> {
-  const id = await world.start("heavy", { steps: STEPS, bytes: VALUE_LIMIT_BYTES });
+/** A run that waits, with a journal of so many megabytes. */
+async function heavy(steps = STEPS): Promise<string> {
+  const id = await world.start("heavy", { steps, bytes: VALUE_LIMIT_BYTES });
   await world.waitsFor(id, "go");
   return id;
+}
+
+async function journalBytes(id: string): Promise<unknown> {
+  const [row] = await world.database.rows("select journal_bytes from pawl.runs where id = $1", [id]);
+  return row?.journal_bytes;
 }
 
 test("a run with a dozen outputs of a megabyte is replayed by a worker that has never seen it, and ends (N2)", async () => {
@@ -49,6 +55,26 @@ test("it can be listed, read in pages, paused, resumed, forked and cancelled (N2
   for (const each of [id, fork]) {
     expect((await world.worker.post(`/api/runs/${each}/cancel`)).body).toMatchObject({ status: "cancelled" });
   }
+});
+
+test("a journal of as many bytes as there may be is replayed by a new worker; one of more fails its run by name (N2)", async () => {
+  const most = JOURNAL_LIMIT_BYTES / VALUE_LIMIT_BYTES;
+  const full = await heavy(most);
+  expect(await journalBytes(full)).toBe(JOURNAL_LIMIT_BYTES);
+  await world.worker.restart();
+  await world.worker.post(`/api/runs/${full}/signals/go`, { payload: "one more" });
+  const { failure } = await world.reaches(full, "failed");
+  expect(failure).toMatchObject({
+    code: "journal_too_large",
+    message: expect.stringContaining("32000010 bytes"),
+  });
+  expect((await world.worker.get(`/api/runs/${full}`)).body).toMatchObject({ status: "failed" });
+  const fork = await world.worker.post(`/api/runs/${full}/fork`, { from: `fill#${most}` });
+  expect(fork.status).toBe(201);
+  const { id } = fork.body as { id: string };
+  expect(await journalBytes(id)).toBe(JOURNAL_LIMIT_BYTES - VALUE_LIMIT_BYTES);
+  await world.waitsFor(id, "go");
+  expect((await world.worker.post(`/api/runs/${id}/cancel`)).body).toMatchObject({ status: "cancelled" });
 });
 
 test(`a run with ${LONG} entries costs a claim and a commit a turn, reads them once, and is shown in pages (N3)`, async () => {

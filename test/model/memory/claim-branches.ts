@@ -84,6 +84,7 @@ function runAsOf({ row, journal }: StoredRun, askedAt: number, now: number): Cla
     deliveries: 0,
     verdict: null,
     failedCompensations: 0,
+    journalBytes: 0,
     partial: false,
     timers: [],
     waits: [],

@@ -78,6 +78,7 @@ function claim({ now }: State, { run, from, partial }: Asked, leaseMs: number): 
     parent: parentOf(row),
     verdict: row.verdict,
     failedCompensations: row.failedCompensations,
+    journalBytes: row.journalBytes,
     partial,
     ...partsOf(run, from),
   };

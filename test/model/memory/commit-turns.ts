@@ -64,6 +64,7 @@ function endTurn(state: State, { decision, run }: Held): CommittedTurn {
   row.phase = decision.verdict === null ? "forward" : "compensating";
   row.verdict = decision.verdict;
   row.failedCompensations = decision.failedCompensations;
+  row.journalBytes += decision.entryBytes;
   for (const { kind, outcome } of decision.entries) {
     if (isWork(kind) && outcome === "completed") row.stepsDone += 1;
   }

@@ -36,6 +36,7 @@ export function newRow(tenant: string, run: NewRun, now: number, fields: Partial
     phase: "forward",
     verdict: null,
     failedCompensations: 0,
+    journalBytes: 0,
     startsAt: wakeAt > now ? wakeAt : null,
     pausedAt: null,
     parentId: null,

@@ -38,6 +38,7 @@ export interface RunRow {
   phase: Phase;
   verdict: Verdict | null;
   failedCompensations: number;
+  journalBytes: number;
   readonly startsAt: number | null;
   pausedAt: number | null;
   readonly parentId: string | null;

@@ -27,6 +27,7 @@ export function claimRunsSuite(bed: () => Bed): void {
         parent: null,
         verdict: null,
         failedCompensations: 0,
+        journalBytes: 0,
         waits: [],
         branches: [],
         inbox: [],

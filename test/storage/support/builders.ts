@@ -59,6 +59,7 @@ export function decision(run: Turn, fields: Partial<Decision> = {}): Decision {
     effects: [],
     verdict: null,
     failedCompensations: 0,
+    entryBytes: 0,
     successor: null,
     parent: null,
     currentStep: null,
