@@ -8,7 +8,7 @@ import type { Decision } from "./decide.ts";
 import type { ClaimedSend, CloudEvent, OutgoingEvent, Route, SendOutcome } from "./event.ts";
 import type { Rest } from "./plan/rest.ts";
 import type { BranchRef, ClaimedBranch, ClaimedRun, NewRun, Run, RunRef, RunStatus } from "./run.ts";
-import type { ChannelMode, Isolation, Transaction } from "./workflow.ts";
+import type { ChannelMode, Isolation, KnownVersions, Transaction } from "./workflow.ts";
 
 /** A run that exists now, whether this call made it or its idempotency key had one already. */
 export interface StartedRun {
@@ -36,11 +36,23 @@ export interface ClaimedBatch {
   readonly claimed: readonly ClaimedRun[];
   /** Due runs whose last turn was lost: each is to be claimed on its own, so that it can take no neighbour with it. */
   readonly suspects: readonly RunRef[];
+  /** Only where the claim said what is known. */
+  readonly foreign?: readonly ForeignRun[];
 }
 
 export interface ClaimedBranches {
   readonly claimed: readonly ClaimedBranch[];
   readonly suspects: readonly BranchRef[];
+  readonly foreign?: readonly ForeignRun[];
+}
+
+/** A due run, or branch, that was left alone because the deployment that asked does not have its code. */
+export interface ForeignRun extends RunRef {
+  readonly branch?: string;
+  readonly workflow: string;
+  readonly version: number;
+  /** For how long it has been due. */
+  readonly overdueMs: number;
 }
 
 /** What a commit made durable. A turn that had moved on is missing. */
@@ -150,8 +162,11 @@ export interface Store {
    * `WrongStatus` when that one is over.
    */
   startRuns(tenant: string, runs: readonly NewRun[], signals?: readonly NewSignal[]): Promise<StartedRun[]>;
-  /** Takes the lease on those of the runs that are due, and reads what their turns need. */
-  claimRuns(claims: readonly Claim[], leaseMs: number): Promise<ClaimedBatch>;
+  /**
+   * Takes the lease on those of the runs that are due, and reads what their turns need. With `known`, a run of another
+   * version is left alone until it has been due for `FOREIGN_LIMIT_MS`.
+   */
+  claimRuns(claims: readonly Claim[], leaseMs: number, known?: KnownVersions): Promise<ClaimedBatch>;
   /** The journal of a claimed run from its beginning, with whatever else its turn needs. Null when the turn is no longer the run's. */
   reloadRun(run: ClaimedRun): Promise<ClaimedRun | null>;
   /** The same for one run whose last turn was lost. */
@@ -160,8 +175,8 @@ export interface Store {
   commitTurns(decisions: readonly Decision[]): Promise<Committed>;
   /** False when the turn is no longer the run's. */
   renewLease(ref: RunRef, turn: number, leaseMs: number): Promise<boolean>;
-  /** Takes the lease on those of the branches that are due and whose runs go forward. */
-  claimBranches(refs: readonly BranchRef[], leaseMs: number): Promise<ClaimedBranches>;
+  /** Takes the lease on those of the branches that are due and whose runs go forward; `known` as for runs. */
+  claimBranches(refs: readonly BranchRef[], leaseMs: number, known?: KnownVersions): Promise<ClaimedBranches>;
   claimSuspectBranch(ref: BranchRef, leaseMs: number): Promise<ClaimedBranches>;
   /** Notes that an at-most-once body is about to run. False when the lease is lost. */
   startBranch(ref: BranchRef, branchTurn: number): Promise<boolean>;

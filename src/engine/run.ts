@@ -152,6 +152,12 @@ export interface NewRun {
   readonly deployment: string | null;
 }
 
+/**
+ * How long a due run is left alone by deployments that do not have its code. While two of them serve side by side the other one
+ * takes it, and a definition that was removed by mistake may come back. After that it is dead, for somebody to look at.
+ */
+export const FOREIGN_LIMIT_MS = 24 * 3_600_000;
+
 /** True when nothing but a revive can move the run. */
 export function isFinal(status: RunStatus): boolean {
   return status === "completed" || status === "cancelled" || status === "failed" || status === "dead";

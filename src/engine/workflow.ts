@@ -248,8 +248,12 @@ export function defineWorkflow<Output, Schema extends StandardSchemaV1 = Standar
 }
 
 /** The workflows that this deployment knows, by name and version. */
+/** The versions that a deployment has of each workflow. */
+export type KnownVersions = Readonly<Record<string, readonly number[]>>;
+
 export class Registry {
   private readonly byName = new Map<string, Map<number, AnyWorkflow>>();
+  readonly known: KnownVersions;
 
   constructor(workflows: readonly AnyWorkflow[]) {
     for (const workflow of workflows) {
@@ -259,6 +263,8 @@ export class Registry {
       }
       this.byName.set(workflow.name, versions.set(workflow.version, workflow));
     }
+    const known = Array.from(this.byName, ([name, versions]) => [name, [...versions.keys()]] as const);
+    this.known = Object.fromEntries(known);
   }
 
   /** The given version, or the newest. Throws `WorkflowNotFound`. */

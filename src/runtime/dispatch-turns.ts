@@ -6,6 +6,8 @@
  */
 import type { BranchOutcome } from "../engine/branch.ts";
 import type { Decision } from "../engine/decide.ts";
+import type { ForeignRun } from "../engine/ports.ts";
+import { WorkflowNotFound } from "../engine/refusals.ts";
 import type { BranchRef, ClaimedBranch, ClaimedRun, RunRef } from "../engine/run.ts";
 import { branchCommit, turnCommit } from "./commit-outcomes.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -26,7 +28,10 @@ export type TurnRef = RunRef & { readonly branch?: string | undefined };
 export interface DispatchedTurns {
   readonly claimed: number;
   readonly done: Promise<void>;
-  /** What could not be claimed because the database did not answer: its wake-ups are to come again. */
+  /**
+   * What could not be claimed because the database did not answer, or because it is another deployment's and became due just
+   * now: its wake-ups are to come again.
+   */
   readonly unclaimed: readonly TurnRef[];
 }
 
@@ -51,11 +56,21 @@ export async function dispatchTurns(
 
 /** How runs, or branches, are claimed and what is done with each. */
 interface Claiming<Ref, Held> {
-  all(): Promise<{ readonly claimed: readonly Held[]; readonly suspects: readonly Ref[] }>;
+  all(): Promise<{
+    readonly claimed: readonly Held[];
+    readonly suspects: readonly Ref[];
+    readonly foreign?: readonly ForeignRun[];
+  }>;
   one(suspect: Ref): Promise<{ readonly claimed: readonly Held[] }>;
   /** Never rejects. */
   take(held: Held, leaseUntil: number): Promise<void>;
 }
+
+/**
+ * For so long the queue brings the wake-up of a foreign run again within seconds, for another deployment to get it; then the
+ * sweep's pace will do.
+ */
+const FOREIGN_RETRY_MS = 60_000;
 
 class Dispatch {
   private readonly runtime: Runtime;
@@ -71,24 +86,24 @@ class Dispatch {
   }
 
   turns(refs: readonly RunRef[]): Promise<DispatchedTurns> {
-    const { store, settings, warmRuns } = this.runtime;
+    const { store, settings, warmRuns, registry } = this.runtime;
     const { leaseMs } = settings;
     const claims = refs.map(({ tenant, runId }) => {
       const after = warmRuns?.knownOf({ tenant, runId });
       return { tenant, runId, after };
     });
     return this.claim("runs", refs, {
-      all: () => store.claimRuns(claims, leaseMs),
+      all: () => store.claimRuns(claims, leaseMs, registry.known),
       one: (suspect) => store.claimSuspect(suspect, leaseMs),
       take: (run: ClaimedRun, leaseUntil) => this.turn({ run, leaseUntil }),
     });
   }
 
   branches(refs: readonly BranchRef[]): Promise<DispatchedTurns> {
-    const { store, settings } = this.runtime;
+    const { store, settings, registry } = this.runtime;
     const { leaseMs } = settings;
     return this.claim("branches", refs, {
-      all: () => store.claimBranches(refs, leaseMs),
+      all: () => store.claimBranches(refs, leaseMs, registry.known),
       one: (suspect) => store.claimSuspectBranch(suspect, leaseMs),
       take: (branch: ClaimedBranch, leaseUntil) => this.branch({ branch, leaseUntil }),
     });
@@ -102,12 +117,29 @@ class Dispatch {
     if (refs.length === 0) return { claimed: 0, done: Promise.resolve(), unclaimed: [] };
     const leaseUntil = this.leaseUntil();
     try {
-      const { claimed, suspects } = await how.all();
+      const { claimed, suspects, foreign = [] } = await how.all();
+      this.reportForeign(foreign);
       const taken = Promise.all(claimed.map((held) => how.take(held, leaseUntil)));
-      return { claimed: claimed.length, done: taken.then(() => this.oneByOne(suspects, how)), unclaimed: [] };
+      return {
+        claimed: claimed.length,
+        done: taken.then(() => this.oneByOne(suspects, how)),
+        unclaimed: foreign.filter(({ overdueMs }) => overdueMs < FOREIGN_RETRY_MS),
+      };
     } catch (error) {
       this.runtime.report(`claiming ${refs.length} ${what}`, error);
       return { claimed: 0, done: Promise.resolve(), unclaimed: refs.map(toTurnRef) };
+    }
+  }
+
+  /** Each version once: runs of one that is gone may be many. */
+  private reportForeign(foreign: readonly ForeignRun[]): void {
+    const versions = new Map(foreign.map((run) => [`${run.version} ${run.workflow}`, run]));
+    for (const { workflow, version, runId } of versions.values()) {
+      const what = `leaving run ${runId} and its like to another deployment`;
+      this.runtime.report(
+        what,
+        new WorkflowNotFound(workflow, version, Object.keys(this.runtime.registry.known)),
+      );
     }
   }
 

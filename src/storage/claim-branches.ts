@@ -7,7 +7,9 @@
 import type { Encoded, Json } from "../engine/codec.ts";
 import type { ClaimedBranches } from "../engine/ports.ts";
 import type { BranchRef, ClaimedBranch, ClaimedRun } from "../engine/run.ts";
+import type { KnownVersions } from "../engine/workflow.ts";
 import type { Db } from "./db.ts";
+import { isForeign, isKnown, toForeign, toParameter } from "./foreign.ts";
 import { ENTRY_TUPLE, type EntryTuple, toEntry, toParent } from "./rows.ts";
 
 const ASKED = `
@@ -18,12 +20,12 @@ asked as materialized (
 
 /** Branches of a run that is held by a person, or goes no further, are left alone. */
 const claim = (condition: string) => `
-with at as materialized (select pawl.clock() as now), ${ASKED},
+with at as materialized (select pawl.clock() as now, $3::jsonb as known), ${ASKED},
 due as materialized (
   select b.tenant, b.run_id, b.key
   from asked a join pawl.branches b on b.tenant = a.tenant and b.run_id = a.run_id and b.key = a.key
   join pawl.runs r on r.tenant = b.tenant and r.id = b.run_id
-  where b.wake_at <= (select now from at) and ${condition}
+  where b.wake_at <= (select now from at) and ${isKnown("b.wake_at")} and ${condition}
     and r.status in ('ready', 'running', 'waiting') and r.phase = 'forward'
   order by b.tenant, b.run_id, b.key
   for update of b skip locked
@@ -52,11 +54,25 @@ from (
 ) b
 join pawl.runs r on r.tenant = b.tenant and r.id = b.run_id`;
 
-const SUSPECTS = `
+/** What is due and was left: its last turn was lost, or its code is not known. */
+const LEFT = `
 with ${ASKED}
-select b.tenant, b.run_id, b.key from asked a
+select b.tenant, b.run_id, b.key, b.lost_turns, r.workflow, r.version,
+  extract(epoch from pawl.clock() - b.wake_at)::float8 * 1000 as overdue_ms
+from asked a
 join pawl.branches b on b.tenant = a.tenant and b.run_id = a.run_id and b.key = a.key
-where b.lost_turns > 0 and b.wake_at <= pawl.clock()`;
+join pawl.runs r on r.tenant = b.tenant and r.id = b.run_id
+where b.wake_at <= pawl.clock()`;
+
+interface LeftRow {
+  tenant: string;
+  run_id: string;
+  key: string;
+  lost_turns: number;
+  workflow: string;
+  version: number;
+  overdue_ms: number;
+}
 
 interface ClaimRow {
   tenant: string;
@@ -87,8 +103,13 @@ interface LoadRow {
 }
 
 /** Leases those of the branches that are due and whose last turn was not lost. */
-export function claimBranches(db: Db, refs: readonly BranchRef[], leaseMs: number): Promise<ClaimedBranches> {
-  return claimWith(db, CLAIM_HEALTHY, refs, leaseMs);
+export function claimBranches(
+  db: Db,
+  refs: readonly BranchRef[],
+  leaseMs: number,
+  known?: KnownVersions,
+): Promise<ClaimedBranches> {
+  return claimWith(db, CLAIM_HEALTHY, refs, leaseMs, known);
 }
 
 /** Leases a branch whose last turn was lost, if it is due. */
@@ -101,13 +122,15 @@ async function claimWith(
   text: string,
   refs: readonly BranchRef[],
   leaseMs: number,
+  known?: KnownVersions,
 ): Promise<ClaimedBranches> {
   const asked = JSON.stringify(refs);
-  const [claims, loads, suspects] = (await db.execute([
-    { text, params: [asked, leaseMs] },
+  const [claims, loads, left] = (await db.execute([
+    { text, params: [asked, leaseMs, toParameter(known)] },
     { text: LOAD, params: [asked] },
-    { text: SUSPECTS, params: [asked] },
-  ])) as unknown as [ClaimRow[], LoadRow[], Pick<ClaimRow, "tenant" | "run_id" | "key">[]];
+    { text: LEFT, params: [asked] },
+  ])) as unknown as [ClaimRow[], LoadRow[], LeftRow[]];
+  const suspects = left.filter((row) => row.lost_turns > 0 && !isForeign(row, known));
   const now = claims[0]?.now ?? 0;
   const runs = new Map(loads.map((row) => [nameOf(row.tenant, row.id, row.asked_at), toRun(row, now)]));
   return {
@@ -119,6 +142,7 @@ async function claimWith(
     suspects: refs.filter(({ tenant, runId, key }) =>
       suspects.some((row) => row.tenant === tenant && row.run_id === runId && row.key === key),
     ),
+    ...(known === undefined ? {} : { foreign: left.flatMap((row) => toForeign(row, known)) }),
   };
 }
 

@@ -8,7 +8,9 @@
 import type { Encoded, Json } from "../engine/codec.ts";
 import type { Claim, ClaimedBatch } from "../engine/ports.ts";
 import type { ClaimedRun, RunRef, Verdict } from "../engine/run.ts";
+import type { KnownVersions } from "../engine/workflow.ts";
 import type { Db, Statement } from "./db.ts";
+import { isForeign, isKnown, toForeign, toParameter } from "./foreign.ts";
 import {
   DELIVERY_TUPLE,
   type DeliveryTuple,
@@ -25,6 +27,8 @@ import {
 } from "./rows.ts";
 
 /**
+ * What is known is what the deployment has code for; the rest is another's to take, until it has been due for too long.
+ *
  * It waits for whoever holds a row: a delivery that is about to commit may be why the run is due, and a claim that
  * passed it over would use up the wake-up. Those waits are short (I10), and end to end free of cycles (I11).
  *
@@ -32,14 +36,14 @@ import {
  * it believes that few runs are due, read the whole index of due runs instead of these few by their key.
  */
 const claim = (condition: string) => `
-with at as materialized (select pawl.clock() as now),
+with at as materialized (select pawl.clock() as now, $3::jsonb as known),
 asked as materialized (
   select distinct tenant, id from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text),
     lateral (select "runId" as id) i
 ),
 due as materialized (
   select r.tenant, r.id from asked a join pawl.runs r on r.tenant = a.tenant and r.id = a.id
-  where r.wake_at <= (select now from at) and ${condition}
+  where r.wake_at <= (select now from at) and ${isKnown("r.wake_at")} and ${condition}
   order by r.tenant, r.id
   for update of r
 )
@@ -65,9 +69,10 @@ const INBOX = `select d.* from pawl.deliveries d
     where w.tenant = d.tenant and w.run_id = d.run_id and w.kind = d.kind and w.name = d.name limit 1) is null, d.id
   limit ${INBOX_LIMIT}`;
 
-/** What the claimed runs need, and which due runs were left because their last turn was lost. */
+/** What the claimed runs need, and which due runs were left: their last turn was lost, or their code is not known. */
 const LOAD = `
-select r.tenant, r.id, r.turn, r.lease_expires_at is not null as running,
+select r.tenant, r.id, r.turn, r.workflow, r.version, r.lost_turns, r.lease_expires_at is not null as running,
+  extract(epoch from pawl.clock() - r.wake_at)::float8 * 1000 as overdue_ms,
   (select json_agg(${ENTRY_TUPLE} order by j.seq) from pawl.journal j
     where j.tenant = r.tenant and j.run_id = r.id and j.seq >= a.after and r.lease_expires_at is not null) as journal,
   (select json_agg(json_build_array(t.key, pawl.ms(t.begun_at), pawl.ms(t.due_at)) order by t.due_at) from pawl.timers t
@@ -83,7 +88,7 @@ from (
   from jsonb_to_recordset($1::jsonb) as a ("tenant" text, "runId" text, "after" int) group by 1, 2
 ) a
 join pawl.runs r on r.tenant = a.tenant and r.id = a."runId"
-where r.lease_expires_at is not null or (r.lost_turns > 0 and r.wake_at <= pawl.clock())`;
+where r.lease_expires_at is not null or r.wake_at <= pawl.clock()`;
 
 interface ClaimRow {
   tenant: string;
@@ -109,7 +114,11 @@ interface LoadRow {
   tenant: string;
   id: string;
   turn: number;
+  workflow: string;
+  version: number;
+  lost_turns: number;
   running: boolean;
+  overdue_ms: number;
   journal: EntryTuple[] | null;
   timers: TimerTuple[] | null;
   waits: WaitTuple[] | null;
@@ -118,8 +127,13 @@ interface LoadRow {
 }
 
 /** Leases those of the runs that are due and whose last turn was not lost. */
-export function claimRuns(db: Db, claims: readonly Claim[], leaseMs: number): Promise<ClaimedBatch> {
-  return claimWith(db, CLAIM_HEALTHY, claims, leaseMs);
+export function claimRuns(
+  db: Db,
+  claims: readonly Claim[],
+  leaseMs: number,
+  known?: KnownVersions,
+): Promise<ClaimedBatch> {
+  return claimWith(db, CLAIM_HEALTHY, claims, leaseMs, known);
 }
 
 /** Leases a run whose last turn was lost, if it is due. */
@@ -140,28 +154,33 @@ async function claimWith(
   text: string,
   refs: readonly Claim[],
   leaseMs: number,
+  known?: KnownVersions,
 ): Promise<ClaimedBatch> {
   const asked = JSON.stringify(refs);
   const statements: Statement[] = [
-    { text, params: [asked, leaseMs] },
+    { text, params: [asked, leaseMs, toParameter(known)] },
     { text: LOAD, params: [asked] },
   ];
   const [claims = [], loads = []] = (await db.execute(statements)) as unknown as [ClaimRow[], LoadRow[]];
   const loaded = new Map(loads.map((row) => [`${row.tenant}/${row.id}`, row]));
+  const left = leftOf(refs, loaded);
+  const suspects = left.filter((row) => row.lost_turns > 0 && !isForeign(row, known));
+  const foreign = left.flatMap((row) => toForeign({ ...row, run_id: row.id }, known));
   return {
     claimed: claims.map((row) =>
       toClaimedRun(row, loaded.get(`${row.tenant}/${row.id}`), isPartial(refs, row)),
     ),
-    suspects: suspectsAmong(refs, loaded),
+    suspects: suspects.map(({ tenant, id }) => ({ tenant, runId: id })),
+    ...(known === undefined ? {} : { foreign }),
   };
 }
 
-/** In the order in which they were asked for. */
-function suspectsAmong(refs: readonly Claim[], loaded: ReadonlyMap<string, LoadRow>): RunRef[] {
+/** What is due and was not claimed, in the order in which it was asked for. */
+function leftOf(refs: readonly Claim[], loaded: ReadonlyMap<string, LoadRow>): LoadRow[] {
   const names = new Set(refs.map(({ tenant, runId }) => `${tenant}/${runId}`));
   return [...names].flatMap((name) => {
     const row = loaded.get(name);
-    return row === undefined || row.running ? [] : [{ tenant: row.tenant, runId: row.id }];
+    return row === undefined || row.running ? [] : [row];
   });
 }
 

@@ -33,12 +33,12 @@ import { subscribe, unsubscribe } from "./subscribe.ts";
 export function createStore(db: Db): Store {
   return {
     startRuns: (tenant, runs, signals) => startRuns(db, tenant, runs, signals),
-    claimRuns: (claims, leaseMs) => claimRuns(db, claims, leaseMs),
+    claimRuns: (claims, leaseMs, known) => claimRuns(db, claims, leaseMs, known),
     reloadRun: (run) => reloadRun(db, run),
     claimSuspect: (ref, leaseMs) => claimSuspect(db, ref, leaseMs),
     commitTurns: (decisions) => commitTurns(db, decisions),
     renewLease: (ref, turn, leaseMs) => renewLease(db, ref, turn, leaseMs),
-    claimBranches: (refs, leaseMs) => claimBranches(db, refs, leaseMs),
+    claimBranches: (refs, leaseMs, known) => claimBranches(db, refs, leaseMs, known),
     claimSuspectBranch: (ref, leaseMs) => claimSuspectBranch(db, ref, leaseMs),
     startBranch: (ref, branchTurn) => startBranch(db, ref, branchTurn),
     renewBranch: (ref, branchTurn, leaseMs) => renewBranch(db, ref, branchTurn, leaseMs),

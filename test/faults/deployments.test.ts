@@ -6,6 +6,7 @@ import { createWorld, type World } from "../support/world.ts";
 /** As the code was before its workflow had a second version. */
 const OLD = { FORGOTTEN: "awaiting@2" };
 const RUNS = 200;
+const GRACE_MS = 15_000;
 
 let world: World;
 
@@ -23,33 +24,91 @@ async function startOld(): Promise<string> {
   return id;
 }
 
-test("a run whose workflow version is gone becomes a dead letter, and completes once it is back (J4)", async () => {
+const DAY_MS = 24 * 3_600_000;
+const wakeUpOf = (runId: string, branch?: string) => ({
+  v: 1,
+  tenant: "default",
+  runId,
+  ...(branch ? { branch } : {}),
+});
+
+test("a run whose workflow version is gone is left as it is, and goes on by itself once it is back (J4)", async () => {
+  const { worker, broker } = world;
   const id = await startOld();
-  await world.worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
-  await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
+  await worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
+  const before = await world.run(id);
+  const { retryMessages } = await broker.deliver([wakeUpOf(id)]);
+  // Another deployment may be there to get the message.
+  expect(retryMessages).toHaveLength(1);
+  expect(await world.run(id)).toEqual(before);
+  expect(worker.logs.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({
+      code: "workflow_not_found",
+      message: expect.stringContaining('"renewed" version 1'),
+    }),
+  );
+  expect((await worker.get("/api/dead-letters")).body).toMatchObject({ runs: [] });
+  await worker.restart();
+  await world.database.moveClock(GRACE_MS + 1);
+  await worker.tick();
+  expect(await world.reaches(id, "completed")).toMatchObject({ version: 1, output: 1, turn: 1 });
+});
+
+test("a run whose version is gone for a day is a dead letter that says so, and a revive gives it another day (J4)", async () => {
+  const { worker, broker, database } = world;
+  const id = await startOld();
+  await worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
+  await database.moveClock(DAY_MS);
+  await broker.deliver([wakeUpOf(id)]);
   const { failure, turn } = await world.reaches(id, "dead");
   expect(failure?.code).toBe("workflow_not_found");
-  expect(turn).toBe(1);
-  expect((await world.worker.get("/api/dead-letters")).body).toMatchObject({
-    runs: [{ id, status: "dead" }],
-  });
-  await world.worker.restart();
-  expect(await world.worker.post(`/api/dead-letters/${id}/revive`)).toMatchObject({ status: 200 });
+  expect((await worker.get("/api/dead-letters")).body).toMatchObject({ runs: [{ id, status: "dead" }] });
+  expect(await worker.post(`/api/dead-letters/${id}/revive`)).toMatchObject({ status: 200 });
+  await broker.deliver([wakeUpOf(id)]);
+  // The revive raised the turn, and no claim did after it.
+  expect(await world.run(id)).toMatchObject({ status: "ready", turn: turn + 1 });
+  await worker.restart();
+  await broker.deliver([wakeUpOf(id)]);
   expect(await world.reaches(id, "completed")).toMatchObject({ version: 1, output: 1 });
 });
 
-test("reviving a run whose version is still gone makes it dead again, and loses nothing (J4)", async () => {
-  const id = await startOld();
-  await world.worker.restart({ vars: { FORGOTTEN: "renewed@1" } });
-  await world.broker.deliver([{ v: 1, tenant: "default", runId: id }]);
-  const { turn } = await world.reaches(id, "dead");
-  await world.worker.post(`/api/dead-letters/${id}/revive`);
-  const again = await world.reaches(id, "dead");
-  // The revive raised the turn, and so did the claim after it.
-  expect(again.turn).toBe(turn + 2);
-  expect(again.failure?.code).toBe("workflow_not_found");
-  await world.worker.restart();
-  await world.worker.post(`/api/dead-letters/${id}/revive`);
+test("of two deployments side by side each takes what it knows, and what only one knows is its alone (J3, J4)", async () => {
+  const { broker } = world;
+  const older = await world.secondWorker({ FORGOTTEN: "renewed@2" });
+  broker.deliveries = () => 0;
+  const newer = await world.startMany(
+    "renewed",
+    Array.from({ length: 20 }, () => ({})),
+  );
+  const shared = await world.startMany(
+    "count",
+    Array.from({ length: 20 }, () => ({ steps: 1 })),
+  );
+  const wakeUps = [...newer, ...shared].map((id) => wakeUpOf(id));
+  const { retryMessages } = await older.broker.deliver(wakeUps);
+  await world.allReach(shared, "completed");
+  expect(retryMessages).toHaveLength(newer.length);
+  for (const run of await world.runs(newer)) expect(run).toMatchObject({ status: "ready", turn: 0 });
+  await broker.deliver(wakeUps);
+  await world.allReach(newer, "completed");
+  for (const run of await world.runs(newer)) expect(run).toMatchObject({ output: 2, turn: 1, lost_turns: 0 });
+});
+
+test("branches of a version that only one deployment has are its alone too (J3, J4)", async () => {
+  const { broker, database, worker } = world;
+  const older = await world.secondWorker({ FORGOTTEN: "fan@1" });
+  broker.deliveries = (body) => ((body as { branch?: string }).branch === undefined ? 1 : 0);
+  const id = await world.start("fan", { width: 3 });
+  await world.reaches(id, "waiting");
+  const keys = await database.rows<{ key: string }>("select key from pawl.branches where run_id = $1", [id]);
+  const wakeUps = keys.map(({ key }) => wakeUpOf(id, key));
+  expect(wakeUps.length).toBeGreaterThan(0);
+  const { retryMessages } = await older.broker.deliver(wakeUps);
+  expect(retryMessages).toHaveLength(keys.length);
+  expect(await database.rows("select from pawl.branches where run_id = $1 and turn > 0", [id])).toEqual([]);
+  broker.deliveries = () => 1;
+  await database.moveClock(GRACE_MS + 1);
+  await worker.tick();
   await world.reaches(id, "completed");
 });
 

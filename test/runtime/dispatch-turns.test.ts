@@ -4,6 +4,7 @@ import { type Decision, decide } from "../../src/engine/decide.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
 import type { ClaimedBatch, ClaimedBranches } from "../../src/engine/ports.ts";
 import type { ClaimedBranch, ClaimedRun } from "../../src/engine/run.ts";
+import { defineWorkflow } from "../../src/engine/workflow.ts";
 import { dispatchTurns, type Loopback } from "../../src/runtime/dispatch-turns.ts";
 import { claimedRun } from "../engine/support.ts";
 import { type Given, gate, LEASE_MS, runtimeOf, settle } from "./support.ts";
@@ -75,6 +76,38 @@ describe("the dispatcher", () => {
     expect(invocations).toEqual(["a", "b"]);
     expect(log).toEqual([`claim a,b,not due for ${LEASE_MS}`, "commit a,b"]);
     expect(runtime.woken.map(({ runId }) => runId)).toEqual(["a", "b"]);
+  });
+
+  test("says what it has code for, and leaves what is another deployment's to the queue for a minute", async () => {
+    const asked: unknown[] = [];
+    const foreign = [1, 59_999, 60_000].map((overdueMs, i) => {
+      return { tenant: "default", runId: `r${i}`, workflow: "ship", version: 3, overdueMs };
+    });
+    const workflows = [1, 2].map((version) => defineWorkflow({ name: "ship", version }, async () => {}));
+    const { runtime } = dispatcher(
+      { claimed: [], suspects: [] },
+      {
+        workflows,
+        store: {
+          claimRuns: async (_claims, _leaseMs, known) => {
+            asked.push(known);
+            return { claimed: [], suspects: [], foreign };
+          },
+        },
+      },
+    );
+    const { claimed, unclaimed, done } = await dispatchTurns(
+      runtime,
+      loopbackOf(obey),
+      refs("r0", "r1", "r2"),
+    );
+    await done;
+    expect(asked).toEqual([{ ship: [1, 2] }]);
+    expect(claimed).toBe(0);
+    expect(unclaimed.map(({ runId }) => runId)).toEqual(["r0", "r1"]);
+    // Of a version that is gone there may be many: they are one line.
+    expect(runtime.reports).toHaveLength(1);
+    expect(runtime.reports[0]).toContain('to another deployment: No workflow "ship" version 3 is registered');
   });
 
   test("counts a lease from before the claim, however long the claim takes", async () => {

@@ -30,11 +30,13 @@ test("a run keeps the version that it began with while that is registered", asyn
   expect(await world.reaches(newer, "completed")).toMatchObject({ version: 2, output: { version: 2 } });
 });
 
-test("a run whose version is gone is dead by name, keeps its signal, and goes on once the version is back (J4)", async () => {
+test("a run whose version is gone for a day is dead by name, keeps its signal, and goes on once the version is back (J4)", async () => {
   const id = await world.start("awaiting", undefined, { version: 1 });
   await world.reaches(id, "waiting");
   await deploy({ FORGOTTEN: "awaiting@1" });
   await go(id);
+  await world.database.moveClock(24 * 3_600_000);
+  await world.worker.tick();
   const { failure } = await world.reaches(id, "dead");
   expect(failure?.code).toBe("workflow_not_found");
   expect(failure?.message).toContain('"awaiting" version 1');

@@ -1,6 +1,8 @@
 /** I2: every claim raises the branch's turn, the number that everything written for it must carry. */
-import type { ClaimedBranches } from "../../../src/engine/ports.ts";
+import type { ClaimedBranches, ForeignRun } from "../../../src/engine/ports.ts";
 import type { BranchRef, ClaimedBranch, ClaimedRun } from "../../../src/engine/run.ts";
+import type { KnownVersions } from "../../../src/engine/workflow.ts";
+import { foreignOf, isKnown } from "./foreign.ts";
 import { entriesOf, parentOf } from "./shapes.ts";
 import { type BranchRow, findRun, type State, type StoredRun } from "./tables.ts";
 import { byRef, compareText, isDue, isMoving } from "./values.ts";
@@ -10,8 +12,13 @@ interface Asked {
   readonly branch: BranchRow;
 }
 
-export function claimBranches(state: State, refs: readonly BranchRef[], leaseMs: number): ClaimedBranches {
-  return claimThose(state, refs, leaseMs, (lostTurns) => lostTurns === 0);
+export function claimBranches(
+  state: State,
+  refs: readonly BranchRef[],
+  leaseMs: number,
+  known?: KnownVersions,
+): ClaimedBranches {
+  return claimThose(state, refs, leaseMs, (lostTurns) => lostTurns === 0, known);
 }
 
 export function claimSuspectBranch(state: State, ref: BranchRef, leaseMs: number): ClaimedBranches {
@@ -23,20 +30,33 @@ function claimThose(
   refs: readonly BranchRef[],
   leaseMs: number,
   mayBeClaimed: (lostTurns: number) => boolean,
+  known?: KnownVersions,
 ): ClaimedBranches {
+  const foreign: ForeignRun[] = [];
   const due = new Set<BranchRow>();
   const claimable: Asked[] = [];
   for (const ref of refs) {
     const asked = find(state, ref);
     if (asked === null || due.has(asked.branch) || !isDue(asked.branch, state.now)) continue;
     due.add(asked.branch);
-    const { status, phase } = asked.run.row;
+    const { row } = asked.run;
+    if (!isKnown(row, asked.branch, state.now, known)) {
+      foreign.push({ ...foreignOf(row, asked.branch, state.now), branch: ref.key });
+      continue;
+    }
+    const { status, phase } = row;
     if (mayBeClaimed(asked.branch.lostTurns) && isMoving(status) && phase === "forward")
       claimable.push(asked);
   }
   claimable.sort((a, b) => byRef(a.run, b.run) || compareText(a.branch.key, b.branch.key));
   const claimed = claim(state, claimable, leaseMs);
-  return { claimed, suspects: refs.filter((ref) => isSuspect(find(state, ref), state.now)) };
+  const suspects = refs.filter((ref) => {
+    const asked = find(state, ref);
+    return (
+      isSuspect(asked, state.now) && !foreign.some((one) => one.branch === ref.key && one.runId === ref.runId)
+    );
+  });
+  return { claimed, suspects, ...(known === undefined ? {} : { foreign }) };
 }
 
 function find(state: State, { tenant, runId, key }: BranchRef): Asked | null {

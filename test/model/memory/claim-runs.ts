@@ -2,7 +2,9 @@
 import type { Delivery } from "../../../src/engine/delivery.ts";
 import type { Claim, ClaimedBatch } from "../../../src/engine/ports.ts";
 import type { ClaimedRun, RunRef } from "../../../src/engine/run.ts";
+import type { KnownVersions } from "../../../src/engine/workflow.ts";
 import { INBOX_LIMIT } from "../../../src/storage/rows.ts";
+import { foreignOf, isKnown } from "./foreign.ts";
 import { entriesOf, parentOf } from "./shapes.ts";
 import { findRun, type State, type StoredRun } from "./tables.ts";
 import { byRef, isDue } from "./values.ts";
@@ -15,8 +17,13 @@ interface Asked {
   partial: boolean;
 }
 
-export function claimRuns(state: State, claims: readonly Claim[], leaseMs: number): ClaimedBatch {
-  return claimThose(state, claims, leaseMs, (lostTurns) => lostTurns === 0);
+export function claimRuns(
+  state: State,
+  claims: readonly Claim[],
+  leaseMs: number,
+  known?: KnownVersions,
+): ClaimedBatch {
+  return claimThose(state, claims, leaseMs, (lostTurns) => lostTurns === 0, known);
 }
 
 export function claimSuspect(state: State, ref: RunRef, leaseMs: number): ClaimedBatch {
@@ -28,16 +35,21 @@ function claimThose(
   claims: readonly Claim[],
   leaseMs: number,
   mayBeClaimed: (lostTurns: number) => boolean,
+  known?: KnownVersions,
 ): ClaimedBatch {
   const asked = askedRuns(state, claims);
-  const due = asked.filter(({ run: { row } }) => isDue(row, state.now));
+  const all = asked.filter(({ run: { row } }) => isDue(row, state.now));
+  const due = all.filter(({ run: { row } }) => isKnown(row, row, state.now, known));
+  const foreign = all
+    .filter((one) => !due.includes(one))
+    .map(({ run: { row } }) => foreignOf(row, row, state.now));
   const claimable = due.filter(({ run }) => mayBeClaimed(run.row.lostTurns));
   if (claimable.length > 1) claimable.sort((a, b) => byRef(a.run, b.run));
   const claimed = claimable.map((one) => claim(state, one, leaseMs));
   const suspects = due.flatMap(({ run: { row } }) =>
     row.lostTurns > 0 && isDue(row, state.now) ? [{ tenant: row.tenant, runId: row.id }] : [],
   );
-  return { claimed, suspects };
+  return { claimed, suspects, ...(known === undefined ? {} : { foreign }) };
 }
 
 function askedRuns(state: State, claims: readonly Claim[]): Asked[] {

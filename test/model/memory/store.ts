@@ -19,12 +19,12 @@ import { cancelRun, pauseRun, resumeRun } from "./trees.ts";
 export function createStore(state: State): Store {
   return {
     startRuns: async (tenant, runs, signals) => startRuns(state, tenant, runs, signals),
-    claimRuns: async (claims, leaseMs) => claimRuns(state, claims, leaseMs),
+    claimRuns: async (claims, leaseMs, known) => claimRuns(state, claims, leaseMs, known),
     reloadRun: async (run) => reloadRun(state, run),
     claimSuspect: async (ref, leaseMs) => claimSuspect(state, ref, leaseMs),
     commitTurns: async (decisions) => commitTurns(state, decisions),
     renewLease: async (ref, turn, leaseMs) => renewLease(state, ref, turn, leaseMs),
-    claimBranches: async (refs, leaseMs) => claimBranches(state, refs, leaseMs),
+    claimBranches: async (refs, leaseMs, known) => claimBranches(state, refs, leaseMs, known),
     claimSuspectBranch: async (ref, leaseMs) => claimSuspectBranch(state, ref, leaseMs),
     startBranch: async (ref, branchTurn) => startBranch(state, ref, branchTurn),
     renewBranch: async (ref, branchTurn, leaseMs) => renewBranch(state, ref, branchTurn, leaseMs),

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { FOREIGN_LIMIT_MS } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
 import { boom, decision, entry, HOUR, LEASE, MINUTE, only, ref } from "../support/builders.ts";
 import { branchOf, claimBranch, forked, newBranch, outcome, parks, signal } from "../support/family.ts";
@@ -38,6 +39,23 @@ export function claimBranchesSuite(bed: () => Bed): void {
     const claimed = batches.flatMap((batch) => batch.claimed);
     expect(claimed.map(({ key }) => key).sort()).toEqual(keys.toSorted());
     expect(await see(run)).toEqual(before);
+  });
+
+  test("a due branch of a version that the deployment does not have is left alone and told of, for a day (J4)", async () => {
+    const { store, rowsOf, moveClock } = bed();
+    const run = await forked(bed(), ["a"], {}, { version: 2 });
+    const branch = branchOf(run, "a");
+    const before = await rowsOf("branches", run);
+    const told = { ...ref(run), branch: "a", workflow: "ship", version: 2, overdueMs: expect.any(Number) };
+    const nothing = { claimed: [], suspects: [], foreign: [told] };
+    expect(await store.claimBranches([branch], LEASE, { ship: [1] })).toEqual(nothing);
+    expect(await rowsOf("branches", run)).toEqual(before);
+    await moveClock(FOREIGN_LIMIT_MS);
+    expect((await store.claimBranches([branch], LEASE, { ship: [1] })).claimed).toMatchObject([branch]);
+    expect(await store.claimBranches([branch], LEASE, { ship: [1] })).toMatchObject({
+      claimed: [],
+      foreign: [],
+    });
   });
 
   test("the journal ends where the step was asked for, and nothing has arrived there", async () => {

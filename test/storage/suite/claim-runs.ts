@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { encode } from "../../../src/engine/codec.ts";
+import { FOREIGN_LIMIT_MS } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
 import { decision, entry, HOUR, LEASE, MINUTE, newRun, ref, retryingEntry } from "../support/builders.ts";
 
@@ -147,6 +148,46 @@ export function claimRunsSuite(bed: () => Bed): void {
     if (again === undefined) throw new Error("not claimed");
     await store.commitTurns([decision(again)]);
     expect(await claim(run)).toMatchObject({ turn: 4 });
+  });
+
+  test("a due run of a version that the deployment does not have is left alone and told of, for a day (J4)", async () => {
+    const { start, store, see, moveClock } = bed();
+    const [known, newer, other] = [
+      await start(),
+      await start({ version: 2 }),
+      await start({ workflow: "bill" }),
+    ];
+    const versions = { ship: [3, 1], "": [] };
+    const before = await Promise.all([newer, other].map(see));
+    const batch = await store.claimRuns([other, known, newer], LEASE, versions);
+    expect(batch.claimed.map(ref)).toEqual([known]);
+    expect(batch.suspects).toEqual([]);
+    expect(batch.foreign?.toSorted((a, b) => a.version - b.version)).toEqual([
+      { ...other, workflow: "bill", version: 1, overdueMs: expect.any(Number) },
+      { ...newer, workflow: "ship", version: 2, overdueMs: expect.any(Number) },
+    ]);
+    expect(await Promise.all([newer, other].map(see))).toEqual(before);
+    await moveClock(FOREIGN_LIMIT_MS - MINUTE);
+    const again = await store.claimRuns([newer], LEASE, versions);
+    expect(again).toMatchObject({ claimed: [], foreign: [newer] });
+    expect(again.foreign?.[0]?.overdueMs).toBeGreaterThanOrEqual(FOREIGN_LIMIT_MS - MINUTE);
+    await moveClock(MINUTE);
+    expect(await store.claimRuns([newer], LEASE, versions)).toMatchObject({ claimed: [newer], foreign: [] });
+    // Whoever has the code need not wait.
+    expect((await store.claimRuns([other], LEASE, { bill: [1] })).claimed).toMatchObject([other]);
+  });
+
+  test("a suspect that the deployment does not know is no suspect of its", async () => {
+    const { startAndClaim, store, moveClock } = bed();
+    const run = ref(await startAndClaim());
+    await moveClock(LEASE);
+    await store.reclaimLeases(10, 3);
+    await moveClock(MINUTE);
+    const batch = await store.claimRuns([run], LEASE, { ship: [2] });
+    expect(batch).toMatchObject({ claimed: [], suspects: [], foreign: [run] });
+    await moveClock(FOREIGN_LIMIT_MS);
+    const late = await store.claimRuns([run], LEASE, { ship: [2] });
+    expect(late).toEqual({ claimed: [], suspects: [run], foreign: [] });
   });
 
   test("the tenant and the id of a run are told apart however they are spelt", async () => {
