@@ -2,6 +2,7 @@
 import { decodeTime, monotonicFactory } from "ulid";
 import { clock } from "./clock.ts";
 import { sweep, tick } from "./cron/tick.ts";
+import { CronWatch } from "./cron/watch.ts";
 import { watched } from "./determinism.ts";
 import type { BranchOutcome } from "./engine/branch.ts";
 import type { Decision } from "./engine/decide.ts";
@@ -29,6 +30,7 @@ const newRunId = monotonicFactory();
 export function createWorker(workflows: readonly AnyWorkflow[]) {
   const registry = new Registry(watched(workflows, warnOfCall));
   const warmRuns = goesOnElsewhere() ? new WarmRuns() : null;
+  const cron = new CronWatch();
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {
     const deployment = deployments.get(env) ?? readDeployment(env, registry, warmRuns);
@@ -57,12 +59,15 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
           waitMs: readSettings(env).consumerWaitMs,
           waitUntil: (work) => ctx.waitUntil(work),
           sweep: (only) => sweep(runtime, only),
+          sweepIfLate: () => cron.sweepIfLate(runtime),
         },
         batch,
       );
     },
     async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
-      await tick(runtimeOf(env));
+      const runtime = runtimeOf(env);
+      cron.ticked(runtime);
+      await tick(runtime);
     },
     takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null | "cold"> {
       return takeTurn(runtimeOf(env), turn);

@@ -15,6 +15,8 @@ export interface ConsumerDeps {
   /** Keeps the invocation alive for what goes on after the handler has returned. */
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly sweep: (only?: "events") => Promise<void>;
+  /** Does the cron's work where the cron has stopped. Never rejects. */
+  readonly sweepIfLate: () => Promise<void>;
 }
 
 /** Seconds until a message comes again whose claim failed. */
@@ -41,6 +43,7 @@ export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unk
   if (sweeps.has(undefined)) work.push(deps.sweep());
   else if (sweeps.has("events")) work.push(deps.sweep("events"));
   if (now.length > 0) work.push((await dispatchAndSettle(deps, now)).done);
+  work.push(deps.sweepIfLate());
   await waitFor(deps, Promise.all(work));
 }
 

@@ -78,6 +78,7 @@ export class Isolate {
       waitMs: this.world.config.consumerWaitMs,
       waitUntil: () => {},
       sweep: (only?: "events") => sweep(runtime, only),
+      sweepIfLate: async () => {},
     };
     consumeWakeUps(deps, batch.handed).then(
       () => this.close(batch, false),

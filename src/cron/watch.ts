@@ -1,0 +1,37 @@
+import type { Runtime } from "../runtime/runtime.ts";
+import { sweep } from "./tick.ts";
+
+/** The time between two ticks: the cron trigger in wrangler.toml. */
+const TICK_MS = 60_000;
+/** One tick may be late; a cron that has missed two is down. */
+const LATE_MS = 2 * TICK_MS;
+
+/**
+ * Stands in for a cron that has stopped: as long as there is traffic, its sweeps go on. One to an isolate, which remembers
+ * when it saw a tick or asked for the last one, so that a batch costs nothing but once a minute.
+ */
+export class CronWatch {
+  /** By the worker's clock. */
+  private quietUntil = Number.NEGATIVE_INFINITY;
+
+  /** A tick came to this isolate. */
+  ticked({ clock }: Runtime): void {
+    this.quietUntil = clock.now() + TICK_MS;
+  }
+
+  /** Sweeps if the last tick of all is long ago; leaves it where `/healthz` shows it. Never rejects. */
+  async sweepIfLate(runtime: Runtime): Promise<void> {
+    if (runtime.clock.now() < this.quietUntil) return;
+    this.quietUntil = runtime.clock.now() + TICK_MS;
+    try {
+      const { now, lastTickAt } = await runtime.reads.health();
+      // Before its first tick a deployment is still being set up.
+      if (lastTickAt === null || now - lastTickAt < LATE_MS) return;
+      const minutes = Math.floor((now - lastTickAt) / 60_000);
+      runtime.report("sweeping for the cron", new Error(`The cron ticked last ${minutes} minutes ago.`));
+      await sweep(runtime);
+    } catch (error) {
+      runtime.report("asking for the last tick", error);
+    }
+  }
+}
