@@ -248,6 +248,12 @@ export interface Sweep {
   readonly due: readonly DueRun[];
   /** How many runs it looked after; as many as `limit` means that there may be more. */
   readonly swept: number;
+  /** Runs whose rows Postgres would not have written: they stay as they are, and the others are swept. */
+  readonly refused?: readonly RefusedRun[];
+}
+
+export interface RefusedRun extends RunRef {
+  readonly error: unknown;
 }
 
 /** The way to a transaction that the user's code takes part in. */

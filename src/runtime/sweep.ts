@@ -63,6 +63,9 @@ export async function forgetMessages(runtime: Runtime): Promise<boolean> {
 }
 
 async function wake(runtime: Runtime, sweep: Sweep, limit: number): Promise<boolean> {
+  for (const { runId, error } of sweep.refused ?? []) {
+    runtime.report(`sweeping run ${runId}, which the database refuses to change`, error);
+  }
   await runtime.wakeUps.send(spread(sweep.due, limit));
   return sweep.swept >= limit;
 }

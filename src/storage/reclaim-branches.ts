@@ -10,11 +10,13 @@ import { toFailure } from "../engine/failure.ts";
 import type { Sweep } from "../engine/ports.ts";
 import { bump } from "./bump.ts";
 import type { Db } from "./db.ts";
+import { isAmong, sparing } from "./sparing.ts";
 
 const RECLAIM = `
 with at as materialized (select pawl.clock() as now),
 expired as materialized (
-  select tenant, run_id, key from pawl.branches where lease_expires_at <= (select now from at)
+  select tenant, run_id, key from pawl.branches
+  where lease_expires_at <= (select now from at) and ${isAmong("tenant", "run_id", "$3")}
   order by lease_expires_at limit $1
 ),
 locked as materialized (
@@ -48,7 +50,7 @@ gone as (
 delivered as (
   insert into pawl.deliveries (tenant, run_id, kind, name, outcome, attempt, attempts, failure, arrived_at)
   select g.tenant, g.run_id, 'branch', g.key, g.fate, g.attempt, g.attempts,
-    case g.fate when 'dead' then $3::jsonb || jsonb_build_object('step', g.key) end, at.now
+    case g.fate when 'dead' then $4::jsonb || jsonb_build_object('step', g.key) end, at.now
   from gone g, at where g.fate <> 'gone'
 ),
 bumped as (${bump("gone")})
@@ -66,7 +68,16 @@ interface Row {
   wakes: boolean;
 }
 
-export async function reclaimBranches(db: Db, limit: number, lostTurnLimit: number): Promise<Sweep> {
+const EXPIRED = `
+select distinct tenant, run_id as id from (
+  select tenant, run_id from pawl.branches where lease_expires_at <= pawl.clock() order by lease_expires_at limit $1
+) expired`;
+
+export function reclaimBranches(db: Db, limit: number, lostTurnLimit: number): Promise<Sweep> {
+  return sparing(db, { text: EXPIRED, params: [limit] }, (only) => reclaim(db, limit, lostTurnLimit, only));
+}
+
+async function reclaim(db: Db, limit: number, lostTurnLimit: number, only: string | null): Promise<Sweep> {
   const failure = toFailure(
     new LostTurnsExhausted(
       `A step lost its invocation ${lostTurnLimit} times in a row, each time with nothing committed. Mend what ` +
@@ -74,7 +85,7 @@ export async function reclaimBranches(db: Db, limit: number, lostTurnLimit: numb
     ),
   );
   const { stack: _, ...stored } = failure;
-  const params = [limit, lostTurnLimit, JSON.stringify(stored)];
+  const params = [limit, lostTurnLimit, only, JSON.stringify(stored)];
   const [rows = []] = (await db.execute([{ text: RECLAIM, params }])) as unknown as [Row[]];
   const due = rows
     .filter(({ wakes }) => wakes)

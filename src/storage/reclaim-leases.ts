@@ -9,6 +9,7 @@ import { toFailure } from "../engine/failure.ts";
 import type { Sweep } from "../engine/ports.ts";
 import { TELL_PARENTS } from "./commit/endings.ts";
 import type { Db } from "./db.ts";
+import { isAmong, sparing } from "./sparing.ts";
 
 /** I11: of runs that are about to die, the parents that wait for them are locked too, all in ascending order. */
 const LOCK_DYING = `
@@ -16,6 +17,7 @@ with at as materialized (select pawl.clock() as now),
 dying as materialized (
   select tenant, id, parent_id from pawl.runs
   where status = 'running' and lease_expires_at <= (select now from at) and lost_turns + 1 >= $2 and parent_key is not null
+    and ${isAmong("tenant", "id", "$3")}
   order by lease_expires_at limit $1
 ),
 locked as materialized (
@@ -32,6 +34,7 @@ expired as materialized (
   select tenant, id from pawl.runs
   where status = 'running' and lease_expires_at <= (select now from at)
     and (lost_turns + 1 < $2 or parent_key is null or current_setting('pawl.locked')::jsonb ? id)
+    and ${isAmong("tenant", "id", "$3")}
   order by lease_expires_at limit $1
   for update skip locked
 ),
@@ -40,7 +43,7 @@ reclaimed as (
   set lost_turns = r.lost_turns + 1, turn = r.turn + 1, lease_expires_at = null,
     status = case when r.lost_turns + 1 >= $2 then 'dead' when r.paused_at is not null then 'paused' else 'ready' end,
     paused_at = case when r.lost_turns + 1 < $2 then r.paused_at end,
-    failure = case when r.lost_turns + 1 >= $2 then $3::jsonb end,
+    failure = case when r.lost_turns + 1 >= $2 then $4::jsonb end,
     finished_at = case when r.lost_turns + 1 >= $2 then at.now end,
     wake_at = case when r.lost_turns + 1 < $2 and r.paused_at is null
       then least(case r.phase when 'forward' then r.deadline_at end, at.now + least(60, 2 ^ r.lost_turns) * (0.75 + random() / 4) * interval '1 s') end,
@@ -60,7 +63,15 @@ with ended as (select tenant, run_id from pawl.committed()),
 ${TELL_PARENTS}
 select tenant, id from bumped where due`;
 
-export async function reclaimLeases(db: Db, limit: number, lostTurnLimit: number): Promise<Sweep> {
+const EXPIRED = `
+select tenant, id from pawl.runs where status = 'running' and lease_expires_at <= pawl.clock()
+order by lease_expires_at limit $1`;
+
+export function reclaimLeases(db: Db, limit: number, lostTurnLimit: number): Promise<Sweep> {
+  return sparing(db, { text: EXPIRED, params: [limit] }, (only) => reclaim(db, limit, lostTurnLimit, only));
+}
+
+async function reclaim(db: Db, limit: number, lostTurnLimit: number, only: string | null): Promise<Sweep> {
   const failure = toFailure(
     new LostTurnsExhausted(
       `The run lost ${lostTurnLimit} turns in a row: each time its invocation died, or its lease ran out, with nothing ` +
@@ -68,9 +79,9 @@ export async function reclaimLeases(db: Db, limit: number, lostTurnLimit: number
     ),
   );
   const { stack: _, ...stored } = failure;
-  const params = [limit, lostTurnLimit, JSON.stringify(stored)];
+  const params = [limit, lostTurnLimit, only, JSON.stringify(stored)];
   const [, rows = [], told = []] = await db.execute([
-    { text: LOCK_DYING, params: params.slice(0, 2) },
+    { text: LOCK_DYING, params: params.slice(0, 3) },
     { text: RECLAIM, params },
     { text: TELL, params: [] },
   ]);

@@ -33,6 +33,7 @@ export function standingMemory(start: number, random?: () => number): StoreUnder
     timers: async (ref) => [...(findIn(memory.tables, ref)?.run.timers.keys() ?? [])].sort(),
     stuckRuns: async () => memory.stuckRuns(),
     violations: async () => memory.violations(),
+    corrupt: async ({ runId }) => void memory.tables.corrupt.add(runId),
     async clear() {
       memory.clear();
       memory.moveClock(start - memory.now());

@@ -203,6 +203,16 @@ test("what a sweep finds due at once is woken over two seconds, in steps, and wh
   ]);
 });
 
+test("a sweep reports every run that the database refuses to change, and wakes the others (E7)", async () => {
+  const refused = ["a", "b"].map((runId) => ({ tenant: "default", runId, error: new Error("invalid page") }));
+  const found = async () => ({ due: [{ ...ref, wakeInMs: 9 }], swept: 1, refused });
+  const runtime = runtimeOf({ store: { reclaimLeases: found } });
+  await reclaimLeases(runtime);
+  const told = (id: string) => `sweeping run ${id}, which the database refuses to change: invalid page`;
+  expect(runtime.reports).toEqual([told("a"), told("b")]);
+  expect(runtime.woken).toEqual([{ ...ref, wakeInMs: 9 }]);
+});
+
 describe("awaiting a result", () => {
   const detail = (changes: Partial<RunDetail>): RunDetail => ({
     ...runOf(changes),

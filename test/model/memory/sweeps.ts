@@ -6,7 +6,16 @@ import { tellParentsOf } from "./commit/endings.ts";
 import { wakeUpOf } from "./commit-branches.ts";
 import { type Arrivals, arrive, bump, insertDelivery } from "./deliver.ts";
 import { allRuns, type BranchRow, type State, type StoredRun } from "./tables.ts";
-import { after, backoffMs, dueNow, earlier, isMoving, refOf, spanUntil } from "./values.ts";
+import {
+  after,
+  backoffMs,
+  ConstraintViolated,
+  dueNow,
+  earlier,
+  isMoving,
+  refOf,
+  spanUntil,
+} from "./values.ts";
 
 interface RunBranch {
   readonly run: StoredRun;
@@ -20,7 +29,8 @@ interface Dated {
 
 /** I12: a lost turn is the platform's death, counted apart from the failures of the user's steps. */
 export function reclaimLeases(state: State, limit: number, lostTurnLimit: number): Sweep {
-  const expired = firstOf(allRuns(state.tables), limit, ({ row }) => expiry(row, state.now));
+  const found = firstOf(allRuns(state.tables), limit, ({ row }) => expiry(row, state.now));
+  const [expired, refused] = sound(state, found);
   for (const run of expired) takeBack(state, run, lostTurnLimit);
   const due = expired.flatMap((run): DueRun[] =>
     run.row.status === "ready"
@@ -31,7 +41,21 @@ export function reclaimLeases(state: State, limit: number, lostTurnLimit: number
     state,
     expired.filter(({ row }) => row.status === "dead"),
   );
-  return { due: [...due, ...told.map(dueNow)], swept: expired.length };
+  return { due: [...due, ...told.map(dueNow)], swept: expired.length, ...refusedOf(refused) };
+}
+
+/** What can be changed, and the runs that cannot. */
+function sound<T extends StoredRun | RunBranch>({ tables }: State, found: readonly T[]): [T[], StoredRun[]] {
+  const runOf = (one: T): StoredRun => ("run" in one ? one.run : one);
+  const isCorrupt = (one: T) => tables.corrupt.has(runOf(one).row.id);
+  return [found.filter((one) => !isCorrupt(one)), found.filter(isCorrupt).map(runOf)];
+}
+
+function refusedOf(runs: readonly StoredRun[]): Pick<Sweep, "refused"> {
+  if (runs.length === 0) return {};
+  return {
+    refused: [...new Set(runs)].map((run) => ({ ...refOf(run), error: new ConstraintViolated("corrupt") })),
+  };
 }
 
 function takeBack({ now, random }: State, { row }: StoredRun, lostTurnLimit: number): void {
@@ -55,7 +79,8 @@ function takeBack({ now, random }: State, { row }: StoredRun, lostTurnLimit: num
 }
 
 export function reclaimBranches(state: State, limit: number, lostTurnLimit: number): Sweep {
-  const expired = firstOf(allBranches(state), limit, ({ branch }) => expiry(branch, state.now));
+  const found = firstOf(allBranches(state), limit, ({ branch }) => expiry(branch, state.now));
+  const [expired, refused] = sound(state, found);
   const again: DueRun[] = [];
   const gone: Arrivals = new Map();
   for (const { run, branch } of expired) {
@@ -72,7 +97,11 @@ export function reclaimBranches(state: State, limit: number, lostTurnLimit: numb
     const failure = fate === "dead" ? { ...lostBranch(lostTurnLimit), step: name } : null;
     insertDelivery(state, run, { kind: "branch", name, outcome: fate, attempt, attempts, failure });
   }
-  return { due: [...again, ...bump(state, gone).map(dueNow)], swept: again.length + gone.size };
+  return {
+    due: [...again, ...bump(state, gone).map(dueNow)],
+    swept: again.length + gone.size,
+    ...refusedOf(refused),
+  };
 }
 
 /** It is tried again; at the limit its run is told that it died (I12); a body that had begun is a person's to judge. */

@@ -202,6 +202,8 @@ export interface TenantTables {
 }
 
 export interface Tables {
+  /** Ids of runs whose rows sweeps cannot change. */
+  readonly corrupt: Set<string>;
   readonly tenants: Map<string, TenantTables>;
   /** By their digests. */
   readonly hooks: Map<string, HookRow>;
@@ -222,6 +224,7 @@ export interface State {
 
 export function makeTables(): Tables {
   return {
+    corrupt: new Set(),
     tenants: new Map(),
     hooks: new Map(),
     outbox: new Map(),
@@ -233,6 +236,7 @@ export function makeTables(): Tables {
 }
 
 export function clearTables(tables: Tables): void {
+  tables.corrupt.clear();
   tables.tenants.clear();
   tables.hooks.clear();
   tables.outbox.clear();

@@ -36,6 +36,23 @@ export function reclaimBranchesSuite(bed: () => Bed): void {
     expect(await see(run)).toEqual(before);
   });
 
+  test("a branch that cannot be changed is told of by its run, and the others are taken back all the same (E7)", async () => {
+    const { store, moveClock, rowsOf, corrupt } = bed();
+    const bad = await forked(bed(), ["a", "b"]);
+    const good = [await forked(bed(), ["a", "b"]), await forked(bed(), ["c"])];
+    for (const key of ["a", "b"]) await claimBranch(bed(), bad, key);
+    for (const run of good)
+      for (const { key } of await rowsOf("branches", run)) await claimBranch(bed(), run, String(key));
+    await corrupt(bad);
+    const before = await rowsOf("branches", bad);
+    await moveClock(LEASE);
+    const { due, swept, refused } = await store.reclaimBranches(100, 5);
+    expect(due.map(({ branch }) => branch).sort()).toEqual(["a", "b", "c"]);
+    expect(swept).toBe(3);
+    expect(refused).toEqual([{ ...ref(bad), error: expect.any(Error) }]);
+    expect(await rowsOf("branches", bad)).toEqual(before);
+  });
+
   test("a lease that has not run out is left alone", async () => {
     const { store, moveClock } = bed();
     await claimBranch(bed(), await forked(bed(), ["a"]), "a");

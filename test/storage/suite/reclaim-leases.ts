@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { ClaimedRun, RunRef } from "../../../src/engine/run.ts";
 import type { Bed } from "../support/bed.ts";
 import { decision, HOUR, LEASE, MINUTE, only, ref } from "../support/builders.ts";
+import { withChild } from "../support/family.ts";
 
 export function reclaimLeasesSuite(bed: () => Bed): void {
   /** Loses the turn that the run is in, and is due again. */
@@ -104,6 +105,41 @@ export function reclaimLeasesSuite(bed: () => Bed): void {
     expect(new Set(sweeps.flatMap(({ due }) => due.map(({ runId }) => runId))).size).toBe(20);
     const seen = await Promise.all(runs.map(see));
     expect(seen.every(({ turn, lostTurns }) => turn === 2 && lostTurns === 1)).toBe(true);
+  });
+
+  test.each([1, 2, 7])(
+    "a run that cannot be changed is told of, and %i others are taken back all the same (E7)",
+    async (count) => {
+      const { startAndClaim, store, moveClock, see, corrupt } = bed();
+      const others: ClaimedRun[] = [];
+      for (let i = 0; i < count; i++) others.push(await startAndClaim());
+      const [bad, worse] = [await startAndClaim(), await startAndClaim()];
+      await corrupt(bad);
+      await corrupt(worse);
+      const before = await see(bad);
+      await moveClock(LEASE);
+      const { due, swept, refused } = await store.reclaimLeases(100, 5);
+      expect(due.map(({ runId }) => runId).sort()).toEqual(others.map(({ runId }) => runId).sort());
+      expect(swept).toBe(count);
+      expect(refused).toEqual([bad, worse].map((run) => ({ ...ref(run), error: expect.any(Error) })));
+      expect(await see(bad)).toEqual(before);
+      for (const run of others) expect(await see(run)).toMatchObject({ status: "ready", lostTurns: 1 });
+      const again = await store.reclaimLeases(100, 5);
+      expect(again).toMatchObject({ due: [], swept: 0, refused: [{ ...ref(bad) }, { ...ref(worse) }] });
+    },
+  );
+
+  test("a parent hears of a child that is dead although another child's row cannot be changed (E7)", async () => {
+    const { startAndClaim, store, moveClock, corrupt, claim, see } = bed();
+    const families = [await withChild(bed()), await withChild(bed())];
+    for (const { child } of families) await claim(child);
+    const bad = await startAndClaim();
+    await corrupt(bad);
+    await moveClock(LEASE);
+    const { due, refused } = await store.reclaimLeases(100, 1);
+    expect(refused?.map(ref)).toEqual([ref(bad)]);
+    expect(due.map(({ runId }) => runId).sort()).toEqual(families.map(({ parent }) => parent.runId).sort());
+    for (const { child } of families) expect(await see(child)).toMatchObject({ status: "dead" });
   });
 
   test("timers stay, and the run is not stuck while it is spaced out past one", async () => {

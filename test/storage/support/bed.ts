@@ -26,6 +26,8 @@ export interface StoreUnderTest {
   stuckRuns(): Promise<unknown[]>;
   /** What is stored and must not be; always empty. Postgres refuses it by itself. */
   violations(): Promise<string[]>;
+  /** From now on no row of the run or of its branches can be changed. */
+  corrupt(run: RunRef): Promise<void>;
   /** Forgets everything that is stored, and puts the clock right. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -132,7 +134,15 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
       ),
     stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
     violations: async () => [],
+    async corrupt({ runId }) {
+      await made.pool.query(CORRUPTED);
+      for (const [table, column] of Object.entries({ runs: "id", branches: "run_id" })) {
+        await made.pool.query(`create trigger "corrupted ${runId}" before update on pawl.${table} for each row
+          when (old.${column} = '${runId}') execute function pawl.corrupted()`);
+      }
+    },
     async clear() {
+      await made.pool.query("drop function if exists pawl.corrupted cascade");
       await made.pool.query(CLEAR);
       if (moved !== 0) await made.moveClock(-moved);
       moved = 0;
@@ -145,6 +155,11 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
 export const DELIVER = `update pawl.runs set deliveries = deliveries + 1,
   wake_at = case when status = 'waiting' then pawl.clock() else wake_at end
   where tenant = $1 and id = $2`;
+
+const CORRUPTED = `create or replace function pawl.corrupted() returns trigger language plpgsql as $$
+begin
+  raise exception using errcode = 'data_corrupted', message = 'invalid page';
+end $$`;
 
 /** Of small tables, deleting is quicker than truncating. */
 const CLEAR = [...TABLES, "ticks"].map((table) => `delete from pawl.${table}`).join("; ");
