@@ -1,12 +1,14 @@
 /**
  * Applies migrations/NNNN_what_it_does.sql in order, each in one transaction with its record in
- * pawl.migrations. Two at once are safe; a file that was edited after it was applied is refused.
+ * pawl.migrations. Two at once are safe; a file that was edited after it was applied is refused. One that cannot have its
+ * locks at once lets the traffic pass and tries again, for about a minute.
  *
  *   DATABASE_URL=… npm run migrate [-- --dry-run]
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { runCommand } from "./support/command.ts";
@@ -22,6 +24,8 @@ export interface MigrateOptions {
   readonly folder?: string;
   /** Only tells what would be applied. */
   readonly dryRun?: boolean;
+  /** How often a migration is tried whose locks somebody else holds. */
+  readonly tries?: number;
 }
 
 const ownFolder = join(import.meta.dirname, "..", "migrations");
@@ -35,21 +39,48 @@ const recordTable = `
 /** "pawl" as a number: any constant will do that nothing else in the database uses. */
 const lockKey = 0x7061776c;
 
+/**
+ * While a migration waits for a lock, whoever comes after it waits too, turns of runs included. Three such waits in one
+ * file stay below a second.
+ */
+const lockTimeoutMs = 300;
+/** Between two tries what has queued behind the last one gets through; spread, so as not to keep step with what holds the lock. */
+const pauseMs = () => 500 + 1_000 * Math.random();
+const defaultTries = 60;
+const lockNotAvailable = "55P03";
+
 /** Returns the names of what it applied. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
-  const { folder = ownFolder, dryRun = false } = options;
+  const { folder = ownFolder, dryRun = false, tries = defaultTries } = options;
   const migrations = readMigrations(folder);
   const client = await connect(url);
   try {
     if (dryRun) return findPending(migrations, await readApplied(client)).map(({ name }) => name);
     const applied: string[] = [];
-    for (let name = await applyNext(client, migrations); name; name = await applyNext(client, migrations)) {
+    for (;;) {
+      const name = await patiently(tries, () => applyNext(client, migrations));
+      if (name === undefined) return applied;
       applied.push(name);
     }
-    return applied;
   } finally {
     await client.end();
   }
+}
+
+async function patiently<T>(tries: number, work: () => Promise<T>): Promise<T> {
+  for (let left = tries - 1; ; left--) {
+    try {
+      return await work();
+    } catch (error) {
+      if (left <= 0 || !isLockTimeout(error)) throw error;
+      await pause(pauseMs());
+    }
+  }
+}
+
+function isLockTimeout(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof pg.DatabaseError && cause.code === lockNotAvailable;
 }
 
 function readMigrations(folder: string): Migration[] {
@@ -95,7 +126,7 @@ async function applyNext(client: pg.Client, migrations: readonly Migration[]): P
   await client.query("begin");
   try {
     await client.query("select pg_advisory_xact_lock($1)", [lockKey]);
-    await client.query("set local lock_timeout = '5s'");
+    await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
     const applied = await readApplied(client);
     const [next] = findPending(migrations, applied);
     if (next === undefined) {

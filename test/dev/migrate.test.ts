@@ -100,6 +100,23 @@ test("an index made concurrently is refused before it waits for old snapshots, a
   await reader.end();
 });
 
+test("waits for no lock as long as a second, since turns would wait behind it (J5)", async () => {
+  const waits = "select extract(epoch from current_setting('lock_timeout')::interval)::float8 as seconds";
+  write("0003_note_timeout.sql", `create table noted as ${waits}`);
+  await migrate(url, { folder });
+  const [noted] = await query(url, "select seconds from noted");
+  expect(noted?.seconds).toBeGreaterThan(0);
+  expect(noted?.seconds).toBeLessThan(1);
+});
+
+test("one that fails for another reason than a lock is not tried again", async () => {
+  write("0002_make_b.sql", "create sequence tries");
+  write("0003_wrong.sql", "select nextval('tries'); select 1 / 0");
+  await expect(migrate(url, { folder })).rejects.toThrow("division by zero");
+  // What a sequence gave is not given back.
+  expect(await query(url, "select last_value::int as tries from tries")).toEqual([{ tries: 1 }]);
+});
+
 test("a name without number is refused", async () => {
   write("make.sql", "select 1");
   await expect(migrate(url, { folder })).rejects.toThrow("name it NNNN_what_it_does.sql");

@@ -54,7 +54,7 @@ afterEach(async () => {
 
 const add = (name: string) => cpSync(join(OWN, name), join(folder, name));
 const addAll = () => ALL.forEach(add);
-const apply = () => migrate(world.database.url, { folder });
+const apply = (tries?: number) => migrate(world.database.url, { folder, ...(tries ? { tries } : {}) });
 
 async function unfinished(): Promise<number> {
   return (await world.database.rows("select from pawl.runs where finished_at is null")).length;
@@ -144,13 +144,32 @@ test("one that cannot have its lock gives up and changes nothing, turns go on, a
   const stop = keepStarting();
   await getsOn();
   await readAndStay();
-  await expect(apply()).rejects.toThrow(
+  await expect(apply(2)).rejects.toThrow(
     "9000_half_way.sql failed and changed nothing: canceling statement due to lock timeout",
   );
   await expectNothingOf("9000_half_way.sql");
   await getsOn();
   await release();
   expect(await apply()).toEqual(["9000_half_way.sql"]);
+  await getsOn();
+  await expectAllDoneOnce(await stop());
+});
+
+test("while one waits for its lock turns go on, and it is applied as soon as it can have it (J5)", async () => {
+  addAll();
+  await apply();
+  writeFileSync(join(folder, "9000_half_way.sql"), TOUCHING);
+  const stop = keepStarting();
+  await getsOn();
+  await readAndStay();
+  const applied = apply();
+  for (let i = 0; i < 3; i++) {
+    await untilBlocked(world.database, 1);
+    await getsOn();
+  }
+  await expectNothingOf("9000_half_way.sql");
+  await release();
+  expect(await applied).toEqual(["9000_half_way.sql"]);
   await getsOn();
   await expectAllDoneOnce(await stop());
 });
