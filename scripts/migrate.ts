@@ -1,7 +1,7 @@
 /**
  * Applies migrations/NNNN_what_it_does.sql in order, each in one transaction with its record in
  * pawl.migrations. Two at once are safe; a file that was edited after it was applied is refused. One that cannot have its
- * locks at once lets the traffic pass and tries again, for about a minute.
+ * locks at once lets the traffic pass and tries again, 60 times in all.
  *
  *   DATABASE_URL=… npm run migrate [-- --dry-run]
  */
