@@ -20,6 +20,10 @@ const childrenOf = async (id: string) => {
   return rows as { id: string; status: string }[];
 };
 
+/** As if nobody had had the run's code since yesterday. */
+const dueForADay = (id: string | undefined) =>
+  world.database.rows("update pawl.runs set wake_at = wake_at - interval '1 day' where id = $1", [id]);
+
 /** A parent whose children exist and have not begun; `wakeChildren` lets them. */
 async function expectant(count: number) {
   const { broker } = world;
@@ -45,6 +49,7 @@ test("a parent is told of a child that is past its deadline, has no code any mor
   const [late, gone, other] = children.map(({ id }) => id);
   await database.rows("update pawl.runs set deadline_at = pawl.clock() where id = $1", [late]);
   await database.rows("update pawl.runs set version = 99 where id = $1", [gone]);
+  await dueForADay(gone);
   await database.rows(
     `insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at)
      values ('default', $1, 1, 'step', 'of another workflow', 'completed', 1, 0, pawl.clock(), pawl.clock())`,
@@ -85,6 +90,9 @@ test("a parent that dies between the ends of its children sees what both returne
   const { parent, wakeChildren } = await expectant(2);
   await deploy({ FORGOTTEN: "parent@1" });
   await wakeChildren();
+  await eventually("one child is over", async () => (await world.run(parent)).wake_at !== null);
+  await dueForADay(parent);
+  await world.broker.deliver([{ v: 1, tenant: "default", runId: parent }]);
   await world.reaches(parent, "dead");
   await door.reached;
   door.open();
