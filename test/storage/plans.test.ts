@@ -138,6 +138,7 @@ describe("with 20,000 runs no table is read as a whole", () => {
   const filter = { workflow: "workflow 1" };
   test.each<[string, (db: Db) => Promise<unknown>]>([
     ["claimRuns", (db) => createStore(db).claimRuns(thirty, LEASE)],
+    ["claimRuns, of known versions", (db) => createStore(db).claimRuns(thirty, LEASE, { "workflow 1": [1] })],
     ["claimSuspect", (db) => createStore(db).claimSuspect(run(96), LEASE)],
     [
       "commitTurns",
