@@ -5,23 +5,24 @@ import { cancelRun, pauseRun, resumeRun } from "../../src/runtime/move-runs.ts";
 import { resolveStep } from "../../src/runtime/resolve-step.ts";
 import { reviveRun } from "../../src/runtime/revive-run.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
-import { sendSignals, toNewSignal } from "../../src/runtime/send-signals.ts";
 import { startRuns } from "../../src/runtime/start-runs.ts";
-import { allRuns } from "../model/memory/tables.ts";
+import type { StoredRun } from "../model/memory/tables.ts";
 import { ConnectionLost, type Isolate } from "./isolate.ts";
+import type { Program, Request } from "./programs/program.ts";
 import type { Simulation } from "./simulation.ts";
-import type { Program } from "./workflows.ts";
 
-export const TENANT = "default";
+/** Whoever is a tenant has a world of its own: the same channels and groups have other messages and members. */
+const TENANTS = ["default", "default", "default", "other"];
 
 /** What was asked for under one idempotency key. */
 export interface Order {
   readonly program: Program;
+  readonly tenant: string;
   readonly key: string;
   /** Known once a start was answered. */
   runId: string | null;
-  /** Signals that were accepted for sure. */
-  readonly accepted: Set<string>;
+  /** What came of its requests for sure: `ok`, or the code of the refusal. */
+  readonly told: Map<string, string>;
   cancelled: "no" | "perhaps" | "yes";
 }
 
@@ -31,21 +32,27 @@ interface Wish {
   readonly send: (isolate: Isolate, ref: RunRef) => Promise<void>;
 }
 
-type Answer = "ok" | "refused" | "unknown";
+/** A request that somebody must send. */
+type Need = (isolate: Isolate) => Promise<unknown>;
+
+/** `ok`, the code of the refusal, or null where nobody knows. */
+type Answer = string | null;
 
 export class Client {
   readonly orders: Order[];
   private readonly world: Simulation;
   private readonly wishes: Wish[];
   private underWay = 0;
+  private needs = 0;
 
   constructor(world: Simulation, programs: readonly Program[]) {
     this.world = world;
     this.orders = programs.map((program, i) => ({
       program,
+      tenant: world.oneOf(TENANTS),
       key: `order ${i}`,
       runId: null,
-      accepted: new Set<string>(),
+      told: new Map<string, string>(),
       cancelled: "no",
     }));
     this.wishes = this.orders.flatMap((order) => this.wishesOf(order));
@@ -65,7 +72,7 @@ export class Client {
     const { order } = wish;
     if (order.runId === null) return this.start(isolate, order);
     this.wishes.splice(this.wishes.indexOf(wish), 1);
-    await wish.send(isolate, { tenant: TENANT, runId: order.runId });
+    await wish.send(isolate, { tenant: order.tenant, runId: order.runId });
   }
 
   /** What the user of this order does, each at any time: some things twice, some never. */
@@ -78,9 +85,9 @@ export class Client {
     const ask = (chance: number, verb: (runtime: Runtime, ref: RunRef) => Promise<void>) =>
       wish(chance, async (isolate, ref) => void (await this.ask(isolate, (runtime) => verb(runtime, ref))));
     wish(0.3, (isolate) => this.start(isolate, order));
-    for (const signal of order.program.signals) {
+    for (const request of order.program.requests ?? []) {
       for (const chance of [0.8, 0.3])
-        wish(chance, (isolate, ref) => this.signal(isolate, order, ref, signal));
+        wish(chance, (isolate, ref) => this.request(isolate, order, ref, request));
     }
     wish(0.15, (isolate, ref) => this.cancel(isolate, order, ref, false));
     wish(0.2, (isolate, ref) => this.cancel(isolate, order, ref, true));
@@ -90,39 +97,54 @@ export class Client {
     return wishes;
   }
 
-  /** Asks for what somebody still needs from outside; false when nobody needs anything. */
-  async help(isolate: Isolate): Promise<boolean> {
-    const request = (await this.firstNeed(isolate)) ?? null;
-    request?.().catch((error: unknown) => this.world.broke(error));
-    return request !== null;
+  /** Asks for something that somebody still needs from outside; false when nobody needs anything. */
+  help(isolate: Isolate): boolean {
+    const needs = [
+      ...this.orders.flatMap((order) => this.needsOf(order)),
+      ...this.world.runs().flatMap((run) => this.needsOfRun(run)),
+    ];
+    if (needs.length === 0) return false;
+    const send = this.world.oneOf(needs);
+    send(isolate).catch((error: unknown) => this.world.broke(error));
+    return true;
   }
 
-  private async firstNeed(isolate: Isolate): Promise<(() => Promise<unknown>) | undefined> {
-    for (const order of this.orders) {
-      const { runId } = order;
-      if (runId === null) return () => this.start(isolate, order);
-      if (this.world.find(runId) === undefined)
-        this.world.fail(`run ${runId} was promised and is not there (I9)`);
-      const missing = order.program.signals.find(({ id }) => !order.accepted.has(id));
-      if (missing !== undefined) return () => this.signal(isolate, order, { tenant: TENANT, runId }, missing);
-    }
-    for (const { row, waits } of allRuns(this.world.memory.tables)) {
-      const ref = { tenant: TENANT, runId: row.id };
-      if (row.status === "paused") return () => this.ask(isolate, (runtime) => resumeRun(runtime, ref));
-      if (row.failure?.code === "lost_turns_exhausted")
-        return () => this.ask(isolate, (runtime) => reviveRun(runtime, ref));
-      const step = [...waits].find(([, { wait }]) => wait.kind === "person")?.[0];
-      if (step !== undefined)
-        return () => this.ask(isolate, (runtime) => resolveStep(runtime, ref, step, { outcome: "done" }));
-    }
-    return undefined;
+  /** What was ordered and not answered. */
+  private needsOf(order: Order): Need[] {
+    const { runId, tenant, told, program } = order;
+    if (runId === null) return [(isolate) => this.start(isolate, order)];
+    const stored = this.world.find(runId);
+    if (stored === undefined) this.world.fail(`run ${runId} was promised and is not there (I9)`);
+    const missing = (program.requests ?? []).filter(({ what, notYet }) => {
+      const answer = told.get(what);
+      return answer === undefined || (answer === notYet && stored.row.status === "waiting");
+    });
+    return missing.map((request) => (isolate) => this.request(isolate, order, { tenant, runId }, request));
+  }
+
+  private needsOfRun(stored: StoredRun): Need[] {
+    const { tenant, id: runId, status, wakeAt, failure, workflow } = stored.row;
+    const ref = { tenant, runId };
+    const ask = (send: Request["send"]): Need[] => [
+      (isolate) => this.ask(isolate, (runtime) => send(runtime, ref)),
+    ];
+    if (status === "paused") return ask(resumeRun);
+    if (failure?.code === "lost_turns_exhausted") return ask(reviveRun);
+    // One that is due has what it needs, once it is claimed.
+    if (status !== "waiting" || (wakeAt !== null && wakeAt <= this.world.now)) return [];
+    const step = [...stored.waits].find(([, { wait }]) => wait.kind === "person")?.[0];
+    if (step !== undefined) return [(isolate) => this.say(isolate, ref, step)];
+    const need = this.world.programs.get(workflow)?.need?.(stored, this.needs) ?? null;
+    if (need === null) return [];
+    this.needs += 1;
+    return ask(need.send);
   }
 
   private async start(isolate: Isolate, order: Order): Promise<void> {
     const { workflow } = order.program;
     await this.ask(isolate, async (runtime) => {
       const request = { workflow: workflow.name, input: null, idempotencyKey: order.key };
-      const [started] = await startRuns(runtime, TENANT, [request]);
+      const [started] = await startRuns(runtime, order.tenant, [request]);
       const id = started?.run.runId ?? null;
       if (order.runId !== null && order.runId !== id)
         this.world.fail(`one key has two runs, ${order.runId} and ${id}`);
@@ -130,15 +152,15 @@ export class Client {
     });
   }
 
-  private async signal(
-    isolate: Isolate,
-    order: Order,
-    { runId }: RunRef,
-    { name, id, payload }: Program["signals"][number],
-  ): Promise<void> {
-    const signal = toNewSignal(runId, { name, id, payload });
-    const answer = await this.ask(isolate, (runtime) => sendSignals(runtime, TENANT, [signal]));
-    if (answer !== "unknown") order.accepted.add(id);
+  private async request(isolate: Isolate, order: Order, ref: RunRef, request: Request): Promise<void> {
+    const answer = await this.ask(isolate, (runtime) => request.send(runtime, ref));
+    if (answer !== null && order.told.get(request.what) !== "ok") order.told.set(request.what, answer);
+  }
+
+  /** A person's word on a step that was cut off. */
+  private say(isolate: Isolate, ref: RunRef, step: string): Promise<Answer> {
+    const outcome = this.world.oneOf(["done", "again"] as const);
+    return this.ask(isolate, (runtime) => resolveStep(runtime, ref, step, { outcome }));
   }
 
   private async cancel(isolate: Isolate, order: Order, ref: RunRef, compensate: boolean): Promise<void> {
@@ -153,8 +175,8 @@ export class Client {
       await isolate.request(request);
       return "ok";
     } catch (error) {
-      if (error instanceof StoreUnavailable || error instanceof ConnectionLost) return "unknown";
-      if (error instanceof PawlError) return "refused";
+      if (error instanceof StoreUnavailable || error instanceof ConnectionLost) return null;
+      if (error instanceof PawlError) return error.code;
       throw error;
     } finally {
       this.underWay -= 1;

@@ -40,7 +40,7 @@ export async function explore(from: number, count: number, mostFindings = 1): Pr
       }
       steps += simulation.steps;
       addAll(struck, simulation.struck);
-      addAll(verbs, simulation.watched.verbs);
+      addAll(verbs, simulation.ledger.verbs);
       addAll(moves, simulation.watched.moves);
     }
   };

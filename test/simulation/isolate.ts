@@ -13,6 +13,7 @@ import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
 import { WarmRuns } from "../../src/runtime/warm-runs.ts";
+import { hooks } from "./hook-tokens.ts";
 import type { Batch } from "./queue.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -47,11 +48,7 @@ export class Isolate {
       deployment: null,
       sinks: world.sinks(this),
       warmRuns: new WarmRuns(world.config.warmFrom),
-      hooks: {
-        digest: (runId, key) => `${runId}/${key}`,
-        digestToken: (token) => token,
-        hookUrl: (runId, key) => `/hooks/${runId}/${key}`,
-      },
+      hooks,
       newRunId: () => world.newId(),
       random: world.random,
       uuid: () => world.newId(),

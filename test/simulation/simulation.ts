@@ -10,13 +10,16 @@ import { allRuns, type StoredRun } from "../model/memory/tables.ts";
 import { createMemory, type Memory } from "../model/memory.ts";
 import { seeded } from "../support/random.ts";
 import { Watch } from "./checks.ts";
-import { Client, TENANT } from "./client.ts";
+import { Client } from "./client.ts";
 import type { Config, Fault } from "./config.ts";
 import { Isolate } from "./isolate.ts";
+import { Judgement } from "./judgement.ts";
+import { Ledger } from "./ledger.ts";
+import { programsFor } from "./programs/all.ts";
+import type { Program } from "./programs/program.ts";
 import { SimulatedQueue } from "./queue.ts";
 import { type Point, Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
-import { programsFor } from "./workflows.ts";
 
 const TICK_MS = 60_000;
 const LEASE_MS = 30_000;
@@ -48,7 +51,10 @@ export class Simulation {
   readonly sent: string[] = [];
   steps = 0;
   private readonly traced: boolean;
-  readonly watched: Watch;
+  /** By their workflows. */
+  readonly programs: ReadonlyMap<string, Program>;
+  readonly ledger = new Ledger(this);
+  readonly watched = new Watch(this);
   private readonly client: Client;
   private isolates: Isolate[];
   private acting: Isolate;
@@ -65,19 +71,27 @@ export class Simulation {
     this.random = seeded(config.seed);
     this.memory = createMemory({ now: Date.UTC(2026, 0, 1), random: this.random });
     const programs = programsFor(this);
+    this.programs = new Map(programs.map((program) => [program.workflow.name, program]));
     this.registry = new Registry(programs.map(({ workflow }) => workflow));
     this.client = new Client(
       this,
       Array.from({ length: config.runs }, () => this.oneOf(programs)),
     );
-    this.watched = new Watch(this, programs);
     this.isolates = Array.from({ length: config.isolates }, () => this.newIsolate());
     this.acting = this.oneOf(this.isolates);
     this.nextTick = this.now + TICK_MS;
   }
 
   find(runId: string): StoredRun | undefined {
-    return this.memory.tables.tenants.get(TENANT)?.runs.get(runId);
+    for (const { runs } of this.memory.tables.tenants.values()) {
+      const run = runs.get(runId);
+      if (run !== undefined) return run;
+    }
+    return undefined;
+  }
+
+  runs(): StoredRun[] {
+    return [...allRuns(this.memory.tables)];
   }
 
   get now(): number {
@@ -88,7 +102,7 @@ export class Simulation {
   async run(): Promise<void> {
     for (let i = 0; i < this.config.steps && !(this.client.isIdle && this.isOver()); i++) await this.step();
     await this.heal();
-    await this.watched.judge(this.client.orders);
+    await new Judgement(this, this.ledger, this.programs, this.client.orders).judge();
   }
 
   /** Ids ascend, so children come after their parents (I11). */
@@ -140,6 +154,7 @@ export class Simulation {
   watch(verb: string, given: readonly unknown[], answer: unknown): void {
     this.carriedOut = true;
     try {
+      this.ledger.saw(verb, given, answer);
       this.watched.saw(verb, given, answer);
     } catch (violation) {
       // Thrown here it would reach the code under test, which survives whatever a port throws.
@@ -291,9 +306,9 @@ export class Simulation {
       await this.step();
       if (this.scheduler.points.length > 0 || this.queue.available(this.now) > 0 || this.client.isBusy)
         continue;
-      if (!(await this.client.help(this.oneOf(this.isolates))) && this.isOver()) return;
+      if (!this.client.help(this.oneOf(this.isolates)) && this.isOver()) return;
     }
-    const left = [...allRuns(this.memory.tables)].filter(({ row }) => !isFinal(row.status));
+    const left = this.runs().filter(({ row }) => !isFinal(row.status));
     const runs = left.map(({ row }) => `${row.workflow} ${row.id} is ${row.status}, due ${row.wakeAt}`);
     const points = this.scheduler.points.map(({ what, at }) => `${what} at ${at}`);
     this.fail(`it does not come to an end: ${[...runs, ...points].join("; ")}`);
