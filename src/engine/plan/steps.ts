@@ -33,6 +33,9 @@ type AnyWaitOptions = WaitOptions<unknown> & { readonly timeout?: Duration; read
 
 const HOOK_LIFE = "30 days";
 
+/** What the platform does fails only while the database cannot be asked; what it refuses is not tried again. */
+const PLATFORM: StepOptions<never> = { retry: { maxAttempts: 30 } };
+
 /** What a graph asks for besides what every workflow can. */
 export interface GraphSteps extends Steps {
   /** Parks the run until a signal named after the gate arrives; `LAPSED` on timeout. */
@@ -155,7 +158,7 @@ export function stepsOf(
         by: "platform",
         act: (platform, { idempotencyKey }) => platform.send(idempotencyKey, to, signal, payload),
       };
-      return refused ?? step(name, {}, act, "send");
+      return refused ?? step(name, PLATFORM, act, "send");
     },
     hook: (name, { expires = HOOK_LIFE } = {}) =>
       instant(name, "hook", (key) => {
@@ -174,7 +177,7 @@ export function stepsOf(
       if (refused !== undefined) return refused;
       return step(
         `subscribe ${channel}`,
-        {},
+        PLATFORM,
         { by: "platform", act: (platform) => platform.subscribe(channel, mode) },
         "subscribe",
       );
@@ -182,7 +185,7 @@ export function stepsOf(
     unsubscribe: (channel) => {
       const refused = checked(() => checkLabel("A channel", channel));
       const act: Work = { by: "platform", act: (platform) => platform.unsubscribe(channel) };
-      return refused ?? step(`unsubscribe ${channel}`, {}, act, "unsubscribe");
+      return refused ?? step(`unsubscribe ${channel}`, PLATFORM, act, "unsubscribe");
     },
     receive: (channel: string, options: AnyWaitOptions = {}) =>
       checked(() => checkLabel("A channel", channel)) ??
@@ -193,7 +196,7 @@ export function stepsOf(
         by: "platform",
         act: (platform, { idempotencyKey }) => platform.publish(idempotencyKey, channel, payload, to),
       };
-      return refused ?? step(`publish ${channel}`, {}, act, "publish");
+      return refused ?? step(`publish ${channel}`, PLATFORM, act, "publish");
     },
     invoke: (name, workflow, input, options = {}) =>
       ask(name, (key) => {
