@@ -1,12 +1,16 @@
 /** Who uses the platform from outside: sends each request once or more, and remembers what it was told. */
 import { PawlError, StoreUnavailable } from "../../src/engine/errors.ts";
 import type { RunRef } from "../../src/engine/run.ts";
+import { discardRun } from "../../src/runtime/discard-run.ts";
+import { forkRun } from "../../src/runtime/fork-run.ts";
 import { cancelRun, pauseRun, resumeRun } from "../../src/runtime/move-runs.ts";
+import { redeliverEvent } from "../../src/runtime/redeliver-event.ts";
 import { resolveStep } from "../../src/runtime/resolve-step.ts";
 import { reviveRun } from "../../src/runtime/revive-run.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { startRuns } from "../../src/runtime/start-runs.ts";
 import type { StoredRun } from "../model/memory/tables.ts";
+import { CARELESS } from "./careless.ts";
 import { ConnectionLost, type Isolate } from "./isolate.ts";
 import type { Program, Request } from "./programs/program.ts";
 import type { Simulation } from "./simulation.ts";
@@ -21,6 +25,7 @@ export interface Order {
   readonly key: string;
   /** Known once a start was answered. */
   runId: string | null;
+  forkId: string | null;
   /** What came of its requests for sure: `ok`, or the code of the refusal. */
   readonly told: Map<string, string>;
   cancelled: "no" | "perhaps" | "yes";
@@ -38,6 +43,14 @@ type Need = (isolate: Isolate) => Promise<unknown>;
 /** `ok`, the code of the refusal, or null where nobody knows. */
 type Answer = string | null;
 
+/** Of what runs die that the operator puts right and then revives them. */
+const REPAIRED: ReadonlySet<string | undefined> = new Set([
+  "lost_turns_exhausted",
+  "workflow_not_found",
+  "workflow_stalled",
+  "journal_mismatch",
+]);
+
 export class Client {
   readonly orders: Order[];
   private readonly world: Simulation;
@@ -52,6 +65,7 @@ export class Client {
       tenant: world.oneOf(TENANTS),
       key: `order ${i}`,
       runId: null,
+      forkId: null,
       told: new Map<string, string>(),
       cancelled: "no",
     }));
@@ -94,12 +108,17 @@ export class Client {
     ask(0.25, pauseRun);
     ask(0.25, resumeRun);
     ask(0.1, reviveRun);
+    ask(0.1, discardRun);
+    if (order.program.forkAt !== undefined)
+      for (const chance of [0.3, 0.3]) wish(chance, (isolate, ref) => this.fork(isolate, order, ref));
+    wish(0.3, (isolate, ref) => this.blunder(isolate, order, ref));
     return wishes;
   }
 
   /** Asks for something that somebody still needs from outside; false when nobody needs anything. */
   help(isolate: Isolate): boolean {
-    const needs = [
+    const needs: Need[] = [
+      ...this.deadEvents(),
       ...this.orders.flatMap((order) => this.needsOf(order)),
       ...this.world.runs().flatMap((run) => this.needsOfRun(run)),
     ];
@@ -122,6 +141,14 @@ export class Client {
     return missing.map((request) => (isolate) => this.request(isolate, order, { tenant, runId }, request));
   }
 
+  private deadEvents(): Need[] {
+    const { outbox } = this.world.memory.tables;
+    return [...outbox.values()].flatMap(({ tenant, id, sends }): Need[] => {
+      const isDead = [...sends.values()].some(({ status }) => status === "dead");
+      return isDead ? [(isolate) => this.ask(isolate, (runtime) => redeliverEvent(runtime, tenant, id))] : [];
+    });
+  }
+
   private needsOfRun(stored: StoredRun): Need[] {
     const { tenant, id: runId, status, wakeAt, failure, workflow } = stored.row;
     const ref = { tenant, runId };
@@ -129,7 +156,7 @@ export class Client {
       (isolate) => this.ask(isolate, (runtime) => send(runtime, ref)),
     ];
     if (status === "paused") return ask(resumeRun);
-    if (failure?.code === "lost_turns_exhausted") return ask(reviveRun);
+    if (status === "dead" && REPAIRED.has(failure?.code)) return ask(reviveRun);
     // One that is due has what it needs, once it is claimed.
     if (status !== "waiting" || (wakeAt !== null && wakeAt <= this.world.now)) return [];
     const step = [...stored.waits].find(([, { wait }]) => wait.kind === "person")?.[0];
@@ -141,9 +168,9 @@ export class Client {
   }
 
   private async start(isolate: Isolate, order: Order): Promise<void> {
-    const { workflow } = order.program;
+    const { workflow, start } = order.program;
     await this.ask(isolate, async (runtime) => {
-      const request = { workflow: workflow.name, input: null, idempotencyKey: order.key };
+      const request = { workflow: workflow.name, input: null, ...start, idempotencyKey: order.key };
       const [started] = await startRuns(runtime, order.tenant, [request]);
       const id = started?.run.runId ?? null;
       if (order.runId !== null && order.runId !== id)
@@ -155,6 +182,25 @@ export class Client {
   private async request(isolate: Isolate, order: Order, ref: RunRef, request: Request): Promise<void> {
     const answer = await this.ask(isolate, (runtime) => request.send(runtime, ref));
     if (answer !== null && order.told.get(request.what) !== "ok") order.told.set(request.what, answer);
+  }
+
+  /** Begins the run again as another, which is judged like any of its program. */
+  private async fork(isolate: Isolate, order: Order, ref: RunRef): Promise<void> {
+    const from = order.program.forkAt ?? undefined;
+    await this.ask(isolate, async (runtime) => {
+      const { run } = await forkRun(runtime, ref, { from, idempotencyKey: `again ${order.key}` });
+      order.forkId ??= run.runId;
+      if (run.runId !== order.forkId)
+        this.world.fail(`one key has two forks, ${order.forkId} and ${run.runId}`);
+    });
+  }
+
+  /** Asks for what nobody can be given. */
+  private async blunder(isolate: Isolate, order: Order, ref: RunRef): Promise<void> {
+    const { codes, send } = this.world.oneOf(CARELESS);
+    const answer = await this.ask(isolate, (runtime) => send(runtime, ref, order));
+    if (answer !== null && !codes.includes(answer))
+      this.world.fail(`what must be refused with ${codes.join(" or ")} was answered with ${answer}`);
   }
 
   /** A person's word on a step that was cut off. */
@@ -175,6 +221,7 @@ export class Client {
       await isolate.request(request);
       return "ok";
     } catch (error) {
+      this.world.heard(error);
       if (error instanceof StoreUnavailable || error instanceof ConnectionLost) return null;
       if (error instanceof PawlError) return error.code;
       throw error;

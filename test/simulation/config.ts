@@ -26,12 +26,18 @@ export const FAULTS = [
   "late",
   /** The cron does not tick. */
   "no ticks",
+  /** For a while isolates have other code. */
+  "bad deploy",
+  /** A sink refuses events until they are dead. */
+  "sink fails",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
 export interface Config {
   readonly seed: number;
   readonly runs: number;
+  /** One run more, of those that get into trouble of their own. */
+  readonly isTroubled: boolean;
   readonly isolates: number;
   readonly faults: ReadonlySet<Fault>;
   /** Steps of the phase with faults. */
@@ -39,6 +45,7 @@ export interface Config {
   /** Functions of runs with that many entries stay warm. */
   readonly warmFrom: number;
   readonly consumerWaitMs: number;
+  readonly lostTurnLimit: number;
 }
 
 export function configOf(seed: number): Config {
@@ -46,10 +53,12 @@ export function configOf(seed: number): Config {
   return {
     seed,
     runs: 1 + Math.floor(random() * 3),
+    isTroubled: random() < 0.5,
     isolates: random() < 0.2 ? 1 : 2,
     faults: new Set(FAULTS.filter(() => random() < 0.4)),
     steps: 40 + Math.floor(random() * 160),
     warmFrom: random() < 0.3 ? 0 : 16,
     consumerWaitMs: random() < 0.5 ? 0 : 60_000,
+    lostTurnLimit: random() < 0.4 ? 6 : 50,
   };
 }

@@ -18,6 +18,8 @@ export interface Explored {
   readonly verbs: ReadonlyMap<string, number>;
   /** How often a run went from one status to another, as `ready → running`. */
   readonly moves: ReadonlyMap<string, number>;
+  /** How often users, bodies or journals were told an error of that code. */
+  readonly codes: ReadonlyMap<string, number>;
   readonly findings: readonly Finding[];
 }
 
@@ -26,6 +28,7 @@ export async function explore(from: number, count: number, mostFindings = 1): Pr
   const struck = new Map<Fault, number>();
   const verbs = new Map<string, number>();
   const moves = new Map<string, number>();
+  const codes = new Map<string, number>();
   const findings: Finding[] = [];
   let next = from;
   let steps = 0;
@@ -42,10 +45,11 @@ export async function explore(from: number, count: number, mostFindings = 1): Pr
       addAll(struck, simulation.struck);
       addAll(verbs, simulation.ledger.verbs);
       addAll(moves, simulation.watched.moves);
+      addAll(codes, simulation.codes);
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
-  return { seeds: next - from, steps, struck, verbs, moves, findings };
+  return { seeds: next - from, steps, struck, verbs, moves, codes, findings };
 }
 
 /** One seed again, with all that happened. */

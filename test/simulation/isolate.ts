@@ -43,7 +43,9 @@ export class Isolate {
         sendBatch: (messages: Iterable<MessageSendRequest<WakeUpMessage>>) => this.send([...messages]),
       } as unknown as Queue<WakeUpMessage>),
       clock: this.clock(),
-      registry: world.registry,
+      get registry() {
+        return world.registry;
+      },
       settings: world.settings,
       deployment: null,
       sinks: world.sinks(this),

@@ -34,9 +34,19 @@ export class Judgement {
       const wrong = (await this.wrong(stored)) ?? this.leftover(stored) ?? this.tooOften(stored);
       if (wrong !== null) world.fail(`run ${stored.row.id} of ${stored.row.workflow}: ${wrong}`);
     }
+    this.hearFailures();
     for (const { runs, channels } of world.memory.tables.tenants.values()) {
       const wrong = wrongChannels([...runs.values()], channels.values());
       if (wrong !== null) world.fail(wrong);
+    }
+  }
+
+  /** Of each failure that was stored anywhere, and of what caused it. */
+  private hearFailures(): void {
+    for (const { row, journal } of this.world.runs()) {
+      for (const failure of [row.failure, ...journal.map(({ entry }) => entry.failure)]) {
+        for (let one = failure ?? undefined; one !== undefined; one = one.cause) this.world.heard(one);
+      }
     }
   }
 
@@ -60,6 +70,7 @@ export class Judgement {
       output: row.output === null ? null : decode(row.output),
       journal: (await world.memory.reads.journal(ref, 1_000, 0)) ?? [],
       effects: world.effects.filter(({ runId }) => runId === row.id).map(({ step }) => step),
+      claims: ledger.claimsOf(row.id),
       arrived: ledger.arrivedAt(row.id),
       heard: (channel) => ledger.heardBy(ref, channel),
       addressed: (channel) => ledger.addressedTo(ref, channel),

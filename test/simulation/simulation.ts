@@ -14,7 +14,7 @@ import { Client } from "./client.ts";
 import type { Config, Fault } from "./config.ts";
 import { Isolate } from "./isolate.ts";
 import { Judgement } from "./judgement.ts";
-import { Ledger } from "./ledger.ts";
+import { count, Ledger } from "./ledger.ts";
 import { programsFor } from "./programs/all.ts";
 import type { Program } from "./programs/program.ts";
 import { SimulatedQueue } from "./queue.ts";
@@ -25,22 +25,33 @@ const TICK_MS = 60_000;
 const LEASE_MS = 30_000;
 const HEALING_STEPS = 4_000;
 
-export class Simulation {
-  readonly config: Config;
-  readonly random: () => number;
-  readonly memory: Memory;
-  readonly scheduler = new Scheduler();
-  readonly queue = new SimulatedQueue();
-  readonly registry: Registry;
-  readonly settings: Settings = {
+function settingsOf({ lostTurnLimit }: Config): Settings {
+  return {
     leaseMs: LEASE_MS,
-    lostTurnLimit: 50,
+    lostTurnLimit,
     wakeUpGraceMs: 15_000,
     sweepHorizonMs: 120_000,
     sweepLimit: 20,
     messageRetentionMs: 14 * 86_400_000,
     eventRetentionMs: 7 * 86_400_000,
   };
+}
+
+function registryOf(programs: readonly Program[]): Registry {
+  return new Registry(programs.map(({ workflow }) => workflow));
+}
+
+export class Simulation {
+  readonly config: Config;
+  readonly random: () => number;
+  readonly memory: Memory;
+  readonly scheduler = new Scheduler();
+  readonly queue = new SimulatedQueue();
+  readonly settings: Settings;
+  /** True while isolates have the code of another deployment. */
+  isBadDeploy = false;
+  /** Codes of errors: what users were told, what was stored, what bodies heard. */
+  readonly codes = new Map<string, number>();
   /** What happened, when it is asked for. */
   readonly trace: string[] = [];
   /** How often each fault struck. */
@@ -56,6 +67,8 @@ export class Simulation {
   readonly ledger = new Ledger(this);
   readonly watched = new Watch(this);
   private readonly client: Client;
+  private readonly deployed: Registry;
+  private readonly badlyDeployed: Registry;
   private isolates: Isolate[];
   private acting: Isolate;
   private ids = 0;
@@ -70,13 +83,15 @@ export class Simulation {
     this.traced = traced;
     this.random = seeded(config.seed);
     this.memory = createMemory({ now: Date.UTC(2026, 0, 1), random: this.random });
-    const programs = programsFor(this);
+    this.settings = settingsOf(config);
+    const { calm, trouble } = programsFor(this);
+    const programs = [...calm, ...trouble];
     this.programs = new Map(programs.map((program) => [program.workflow.name, program]));
-    this.registry = new Registry(programs.map(({ workflow }) => workflow));
-    this.client = new Client(
-      this,
-      Array.from({ length: config.runs }, () => this.oneOf(programs)),
-    );
+    this.deployed = registryOf(programs);
+    this.badlyDeployed = registryOf(programs.filter(({ retires }) => !retires));
+    const orders = Array.from({ length: config.runs }, () => this.oneOf(calm));
+    const fitting = trouble.filter(({ fits }) => fits?.(config) ?? true);
+    this.client = new Client(this, config.isTroubled ? [...orders, this.oneOf(fitting)] : orders);
     this.isolates = Array.from({ length: config.isolates }, () => this.newIsolate());
     this.acting = this.oneOf(this.isolates);
     this.nextTick = this.now + TICK_MS;
@@ -88,6 +103,10 @@ export class Simulation {
       if (run !== undefined) return run;
     }
     return undefined;
+  }
+
+  get registry(): Registry {
+    return this.isBadDeploy ? this.badlyDeployed : this.deployed;
   }
 
   runs(): StoredRun[] {
@@ -150,6 +169,27 @@ export class Simulation {
     });
   }
 
+  /** The body of a step takes its isolate down with it. */
+  crash(): Promise<never> {
+    this.kill(this.acting);
+    return new Promise(() => {});
+  }
+
+  /** The body of a step hangs until it is told to stop. */
+  aborted(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        this.heard(signal.reason);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  heard(error: unknown): void {
+    const { code } = error as { code?: unknown };
+    if (typeof code === "string") count(this.codes, code);
+  }
+
   /** A verb of a port was carried out. */
   watch(verb: string, given: readonly unknown[], answer: unknown): void {
     this.carriedOut = true;
@@ -178,6 +218,15 @@ export class Simulation {
         send: (event) =>
           isolate.effect(`send ${event.id}`, () => {
             this.sent.push(event.id);
+          }),
+      },
+      {
+        sink: "fragile",
+        types: ["*"],
+        attempts: 2,
+        send: (event) =>
+          isolate.point(`send ${event.id} to the fragile`, async () => {
+            if (!this.healing && this.strikes("sink fails", 0.5)) throw new Error("the sink refuses");
           }),
       },
     ];
@@ -212,6 +261,7 @@ export class Simulation {
       const isolate = this.oneOf(this.isolates);
       isolate.paused = !isolate.paused;
     } else if (this.strikes("late", 0.05)) this.memory.moveClock(1 + this.pick(2 * LEASE_MS));
+    else if (this.strikes("bad deploy", 0.05)) this.isBadDeploy = !this.isBadDeploy;
     else if (this.strikes("drop", 0.05)) this.queue.drop(this.now, this.pick);
     else if (this.strikes("double", 0.05)) this.queue.double(this.now, this.pick);
     else return false;
@@ -300,6 +350,7 @@ export class Simulation {
   /** L1 to L5: without faults, and with what they need from outside, all runs come to their end. */
   private async heal(): Promise<void> {
     this.healing = true;
+    this.isBadDeploy = false;
     this.note("healing begins");
     for (const isolate of this.isolates) isolate.paused = false;
     for (let i = 0; i < HEALING_STEPS; i++) {

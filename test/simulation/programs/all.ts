@@ -1,16 +1,20 @@
 import type { Simulation } from "../simulation.ts";
 import { channelPrograms } from "./channels.ts";
 import { familyPrograms } from "./families.ts";
-import { graphPrograms } from "./graphs.ts";
+import { bolted, graphPrograms } from "./graphs.ts";
 import type { Program } from "./program.ts";
 import { sequencePrograms } from "./sequences.ts";
-import { chain, stepPrograms } from "./steps.ts";
+import { chain, once, stepPrograms } from "./steps.ts";
+import { troublePrograms } from "./trouble.ts";
 import { waitPrograms } from "./waits.ts";
 
-/** Every program for one simulation. */
-export function programsFor(world: Simulation): readonly Program[] {
+/** Every program for one simulation; those in `trouble` come to what others hardly ever do. */
+export function programsFor(world: Simulation): {
+  readonly calm: readonly Program[];
+  readonly trouble: readonly Program[];
+} {
   const child = chain(world);
-  return [
+  const calm = [
     child,
     ...stepPrograms(world),
     ...waitPrograms(world),
@@ -19,4 +23,5 @@ export function programsFor(world: Simulation): readonly Program[] {
     ...sequencePrograms(world, child),
     ...familyPrograms(world, child),
   ];
+  return { calm, trouble: [...troublePrograms(world), once(world), bolted(world)] };
 }

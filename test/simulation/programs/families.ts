@@ -1,5 +1,6 @@
 /** Runs that start others, go on as others, undo what they did, and tell the world outside. */
 import { defineWorkflow } from "../../../src/pawl.ts";
+import { redeliverEvent } from "../../../src/runtime/redeliver-event.ts";
 import type { Simulation } from "../simulation.ts";
 import type { Outcome } from "./outcome.ts";
 import { bodies, type Program, returns } from "./program.ts";
@@ -26,7 +27,7 @@ function saga(world: Simulation): Program {
       { retry: { maxAttempts: 1 } },
     );
   });
-  return { workflow, wrong: wrongSaga };
+  return { workflow, forkAt: null, wrong: wrongSaga };
 }
 
 /** All that was done is undone, the last first, and what was not done is left alone. */
@@ -72,6 +73,14 @@ function teller(world: Simulation): Program {
   });
   return {
     workflow,
+    forkAt: null,
+    requests: [
+      {
+        what: "first once more",
+        send: (runtime, { tenant, runId }) => redeliverEvent(runtime, tenant, `${runId}/first`),
+        notYet: "event_not_found",
+      },
+    ],
     wrong: (outcome) =>
       outcome.emitted.join() === "told.first,told.second,told.third"
         ? returns("told")(outcome)

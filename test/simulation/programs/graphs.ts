@@ -57,11 +57,18 @@ function assembly(world: Simulation): Program {
         steps: Object.entries(steps).map(([name, after]) => ({ name, handler: "extra", after })),
       }),
   });
+  /** The same key with other steps, which the graph cannot have either. */
+  const another = (key: string, gate: string): Request => ({
+    what: "another request with that key",
+    send: (runtime, ref) =>
+      appendSteps(runtime, ref, key, { gate, steps: [{ name: "third", handler: "unheard of" }] }),
+  });
   return {
     workflow,
     requests: [
       extra("chain of two", "approved", { second: ["first"], first: [] }),
       extra("after left", "in_time", { polish: ["left"] }),
+      another("chain of two", "approved"),
       signal("approved", "approval", "yes"),
       signal("in_time", "hurry", "quick"),
     ],
@@ -88,10 +95,30 @@ function fragile(world: Simulation): Program {
   });
   return {
     workflow,
+    forkAt: null,
     wrong: ({ status, stored, effects }) => {
       if (status !== "failed" || stored.row.failure?.step !== "glass") return `it ${status}`;
       if (effects.includes("house")) return "its house stands on broken glass";
       return effects.includes("shed") ? null : "it has no shed";
+    },
+  };
+}
+
+/** Nobody opens its gate. */
+export function bolted(world: Simulation): Program {
+  const workflow = defineGraph({
+    name: "bolted",
+    steps: {
+      knock: { run: sees(world, "knock") },
+      bolt: { gate: true, after: ["knock"], timeout: MINUTE },
+      enter: { run: sees(world, "enter"), after: ["bolt"] },
+    },
+  });
+  return {
+    workflow,
+    wrong: ({ status, stored, effects }) => {
+      if (effects.includes("enter")) return "it went through a closed gate";
+      return status === "failed" && stored.row.failure?.code === "gate_timed_out" ? null : `it ${status}`;
     },
   };
 }

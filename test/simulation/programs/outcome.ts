@@ -9,6 +9,8 @@ export interface Outcome {
   readonly journal: readonly JournalLine[];
   /** Step bodies that ran for it, in that order. */
   readonly effects: readonly string[];
+  /** How often it, or one of its branches, was claimed. */
+  readonly claims: number;
   /** Payloads of its signals, in the order in which they were accepted. */
   readonly arrived: readonly unknown[];
   /** What was published while it listened, oldest first, for each time that it subscribed to the channel. */

@@ -1,9 +1,11 @@
 /** What simulated runs do, what their users do meanwhile, and what must have come of each when it is over. */
 import type { RunRef } from "../../../src/engine/run.ts";
 import type { AnyWorkflow, StepContext } from "../../../src/engine/workflow.ts";
+import type { StartRequest } from "../../../src/runtime/new-run.ts";
 import type { Runtime } from "../../../src/runtime/runtime.ts";
 import { sendSignals, toNewSignal } from "../../../src/runtime/send-signals.ts";
 import type { StoredRun } from "../../model/memory/tables.ts";
+import type { Config } from "../config.ts";
 import type { Simulation } from "../simulation.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -11,6 +13,14 @@ export const MINUTE = 60_000;
 
 export interface Program {
   readonly workflow: AnyWorkflow;
+  /** What its users start it with. */
+  readonly start?: Pick<StartRequest, "input" | "deadline">;
+  /** False where the configuration is not for it. */
+  readonly fits?: (config: Config) => boolean;
+  /** True for one that a bad deploy leaves out. */
+  readonly retires?: boolean;
+  /** The step that users begin runs of it again at; null for the beginning. */
+  readonly forkAt?: string | null;
   /** What its users ask for, each at any time, perhaps twice, and by the end until they are answered. */
   readonly requests?: readonly Request[];
   /** What a run of it still needs from outside, where nothing else goes on; `n` is another one every time. */

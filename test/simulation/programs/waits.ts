@@ -26,7 +26,7 @@ function sleeper(world: Simulation): Program {
     await step.sleep("nap", 10 * MINUTE);
     return step.run("after", body("after"));
   });
-  return { workflow, wrong: returns("after") };
+  return { workflow, forkAt: "after", wrong: returns("after") };
 }
 
 function race(world: Simulation): Program {
@@ -91,7 +91,7 @@ function doorkeeper(world: Simulation): Program {
 /** A hook that nobody may use in time. */
 function latecomer(): Program {
   const workflow = defineWorkflow({ name: "latecomer" }, async ({ step }) => {
-    const gate = await step.hook("gate", { expires: "1 minute" });
+    const gate = await step.hook("gate", { expires: "10 seconds" });
     return (await gate.received({ timeout: "2 minutes" })) ?? "shut";
   });
   return {
