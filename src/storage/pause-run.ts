@@ -15,8 +15,9 @@ returning r.tenant, r.id`;
 
 const HELD_TREE = tree("paused_at is not null and status in ('running', 'paused')");
 
-/** When a resumed run is due: at once, unless it is still to begin. */
-const DUE = "greatest(pawl.clock(), case when r.started_at is null then r.starts_at end)";
+/** When a resumed run is due: at once, unless it is still to begin, and never after its deadline. */
+const DUE = `least(case r.phase when 'forward' then r.deadline_at end,
+    greatest(pawl.clock(), case when r.started_at is null then r.starts_at end))`;
 
 /** Everything that came meanwhile was kept: the next turn takes it. */
 const RESUME = `

@@ -4,7 +4,7 @@ import type { RunRef } from "../../../src/engine/run.ts";
 import { leaveNothingBehind, tellParentsOf } from "./commit/endings.ts";
 import { wakeUpOf } from "./commit-branches.ts";
 import { findRun, type State, type StoredRun, type TenantTables, tenantOf } from "./tables.ts";
-import { byRef, dueNow, isLive, isMoving, refOf, sentAt, spanUntil } from "./values.ts";
+import { byRef, dueNow, earlier, isLive, isMoving, refOf, sentAt, spanUntil } from "./values.ts";
 
 const NOT_FOUND: Moved = { result: "not_found", due: [] };
 
@@ -96,13 +96,14 @@ function isHeld({ row }: StoredRun): boolean {
   return row.pausedAt !== null && (row.status === "running" || row.status === "paused");
 }
 
-/** A resumed run is due at once, unless it is still to begin. */
+/** A resumed run is due at once, unless it is still to begin, and never after its deadline. */
 function resume({ now }: State, run: StoredRun): DueRun {
   const { row } = run;
   row.pausedAt = null;
   if (row.status === "paused") {
     row.status = "ready";
-    row.wakeAt = Math.max(now, row.startedAt === null ? (row.startsAt ?? now) : now);
+    const begin = Math.max(now, row.startedAt === null ? (row.startsAt ?? now) : now);
+    row.wakeAt = earlier(row.phase === "forward" ? row.deadlineAt : null, begin) ?? begin;
     row.wakeUpSentAt = sentAt(row.wakeAt, now);
   }
   return { ...refOf(run), wakeInMs: spanUntil(row.wakeAt ?? now, now) };

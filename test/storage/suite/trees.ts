@@ -301,6 +301,16 @@ export function treesSuite(bed: () => Bed): void {
       expect((await store.resumeRun(run)).due).toEqual([{ ...run, wakeInMs: 0 }]);
     });
 
+    test("a run whose deadline passed while a person held it is due by then", async () => {
+      const { start, store, see, moveClock } = bed();
+      const run = await start({ deadlineInMs: HOUR });
+      await store.pauseRun(run);
+      await moveClock(2 * HOUR);
+      expect((await store.resumeRun(run)).due).toMatchObject([{ wakeInMs: 0 }]);
+      const { wakeAt, deadlineAt } = await see(run);
+      expect(wakeAt).toBe(deadlineAt);
+    });
+
     test("a pause that is taken back before the turn ends leaves no trace", async () => {
       const { store, startAndClaim, see, commit } = bed();
       const run = await startAndClaim();
