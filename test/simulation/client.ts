@@ -28,7 +28,7 @@ export interface Order {
   forkId: string | null;
   /** What came of its requests for sure: `ok`, or the code of the refusal. */
   readonly told: Map<string, string>;
-  cancelled: "no" | "perhaps" | "yes";
+  cancelled: "no" | "perhaps" | "promised";
 }
 
 /** A request that somebody will send. */
@@ -212,7 +212,7 @@ export class Client {
   private async cancel(isolate: Isolate, order: Order, ref: RunRef, compensate: boolean): Promise<void> {
     if (order.cancelled === "no") order.cancelled = "perhaps";
     const answer = await this.ask(isolate, (runtime) => cancelRun(runtime, ref, compensate));
-    if (answer === "ok") order.cancelled = "yes";
+    if (answer === "ok" && !compensate) order.cancelled = "promised";
   }
 
   private async ask(isolate: Isolate, request: (runtime: Runtime) => Promise<unknown>): Promise<Answer> {

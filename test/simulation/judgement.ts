@@ -56,6 +56,8 @@ export class Judgement {
     if (program === undefined) return "it has no program";
     const order = this.orders.find(({ runId }) => runId === row.id);
     if (row.status === "cancelled") return this.wasCancelled(row.id) ? null : "nobody cancelled it";
+    if (order?.cancelled === "promised") return `it ${row.status}, and was promised to be cancelled (I9)`;
+    if (order !== undefined && this.hasForgotten(order)) return "it has forgotten a signal (I9)";
     const why = row.failure === null ? "" : ` (${row.failure.code}: ${row.failure.message})`;
     const wrong = program.wrong(await this.outcomeOf(stored, order)) ?? this.unsent(row.id);
     return wrong === null ? null : wrong + why;
@@ -83,6 +85,13 @@ export class Judgement {
       told: order?.told ?? new Map(),
       stored,
     };
+  }
+
+  /** A signal that was answered for has arrived. */
+  private hasForgotten({ runId, told, program }: Order): boolean {
+    const signals = (program.requests ?? []).filter(({ isSignal }) => isSignal);
+    const arrived = this.ledger.signalsOf(runId ?? "");
+    return signals.some(({ what }) => told.get(what) === "ok" && !arrived.includes(what));
   }
 
   /** Its own order was cancelled, or that of a run up its tree. */

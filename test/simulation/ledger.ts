@@ -90,6 +90,11 @@ export class Ledger {
     return [...(this.signals.get(runId)?.values() ?? [])];
   }
 
+  /** Their ids. */
+  signalsOf(runId: string): (string | null)[] {
+    return [...(this.signals.get(runId)?.keys() ?? [])];
+  }
+
   knockedAt(runId: string): readonly unknown[] {
     return this.knocked.get(runId) ?? [];
   }

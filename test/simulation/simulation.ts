@@ -21,7 +21,6 @@ import { SimulatedQueue } from "./queue.ts";
 import { type Point, Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
 
-const TICK_MS = 60_000;
 const LEASE_MS = 30_000;
 const HEALING_STEPS = 4_000;
 
@@ -48,6 +47,9 @@ export class Simulation {
   readonly scheduler = new Scheduler();
   readonly queue = new SimulatedQueue();
   readonly settings: Settings;
+  readonly tickMs = 60_000;
+  /** Since when there are no faults any more. */
+  healedAt: number | null = null;
   /** True while isolates have the code of another deployment. */
   isBadDeploy = false;
   /** Codes of errors: what users were told, what was stored, what bodies heard. */
@@ -73,7 +75,6 @@ export class Simulation {
   private acting: Isolate;
   private ids = 0;
   private nextTick: number;
-  private healing = false;
   private broken: unknown;
   /** True once a verb was carried out in this step: only then can anything have changed. */
   private carriedOut = false;
@@ -94,7 +95,7 @@ export class Simulation {
     this.client = new Client(this, config.isTroubled ? [...orders, this.oneOf(fitting)] : orders);
     this.isolates = Array.from({ length: config.isolates }, () => this.newIsolate());
     this.acting = this.oneOf(this.isolates);
-    this.nextTick = this.now + TICK_MS;
+    this.nextTick = this.now + this.tickMs;
   }
 
   find(runId: string): StoredRun | undefined {
@@ -103,6 +104,10 @@ export class Simulation {
       if (run !== undefined) return run;
     }
     return undefined;
+  }
+
+  private get isHealing(): boolean {
+    return this.healedAt !== null;
   }
 
   get registry(): Registry {
@@ -148,7 +153,7 @@ export class Simulation {
 
   /** Whether a call is cut, and on which side of what it does. */
   fate(port: "database" | "queue" | "invocation"): "before" | "after" | undefined {
-    if (this.healing) return undefined;
+    if (this.isHealing) return undefined;
     if (port === "database") {
       if (this.strikes("cut before", 0.05)) return "before";
       return this.strikes("cut after", 0.05) ? "after" : undefined;
@@ -158,7 +163,7 @@ export class Simulation {
   }
 
   isSlow(): boolean {
-    return !this.healing && this.strikes("slow answers", 0.5);
+    return !this.isHealing && this.strikes("slow answers", 0.5);
   }
 
   /** The body of a step does its work in the outside world. */
@@ -226,7 +231,7 @@ export class Simulation {
         attempts: 2,
         send: (event) =>
           isolate.point(`send ${event.id} to the fragile`, async () => {
-            if (!this.healing && this.strikes("sink fails", 0.5)) throw new Error("the sink refuses");
+            if (!this.isHealing && this.strikes("sink fails", 0.5)) throw new Error("the sink refuses");
           }),
       },
     ];
@@ -255,7 +260,7 @@ export class Simulation {
 
   /** A fault that strikes on its own. */
   private injected(): boolean {
-    if (this.healing) return false;
+    if (this.isHealing) return false;
     if (this.strikes("kill", 0.03)) this.kill(this.oneOf(this.isolates));
     else if (this.strikes("pause", 0.05)) {
       const isolate = this.oneOf(this.isolates);
@@ -273,7 +278,7 @@ export class Simulation {
     const awake = this.isolates.filter(({ paused }) => !paused);
     const messages = awake.length === 0 ? 0 : this.queue.available(this.now);
     const ticks = awake.length > 0 && this.now >= this.nextTick ? 1 : 0;
-    const acts = this.healing || awake.length === 0 || this.client.isIdle ? 0 : 0.5;
+    const acts = this.isHealing || awake.length === 0 || this.client.isIdle ? 0 : 0.5;
     const happen = this.oneByWeight([
       [ready.length, () => this.act(this.oneOf(ready))],
       [messages, () => this.handOver(this.oneOf(awake))],
@@ -299,7 +304,7 @@ export class Simulation {
   }
 
   private act(point: Point): void {
-    if (!this.healing && point.what.startsWith("commit") && this.strikes("zombie", 0.15)) {
+    if (!this.isHealing && point.what.startsWith("commit") && this.strikes("zombie", 0.15)) {
       (point.owner as Isolate).paused = true;
       this.memory.moveClock(LEASE_MS + 1);
       this.nextTick = this.now;
@@ -325,8 +330,8 @@ export class Simulation {
   }
 
   private tick(isolate: Isolate): void {
-    this.nextTick = this.now + TICK_MS;
-    if (!this.healing && this.strikes("no ticks", 0.8)) return;
+    this.nextTick = this.now + this.tickMs;
+    if (!this.isHealing && this.strikes("no ticks", 0.8)) return;
     this.note("tick");
     this.acting = isolate;
     isolate.tick();
@@ -349,7 +354,7 @@ export class Simulation {
 
   /** L1 to L5: without faults, and with what they need from outside, all runs come to their end. */
   private async heal(): Promise<void> {
-    this.healing = true;
+    this.healedAt = this.now;
     this.isBadDeploy = false;
     this.note("healing begins");
     for (const isolate of this.isolates) isolate.paused = false;

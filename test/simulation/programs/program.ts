@@ -25,6 +25,8 @@ export interface Program {
   readonly requests?: readonly Request[];
   /** What a run of it still needs from outside, where nothing else goes on; `n` is another one every time. */
   readonly need?: (run: StoredRun, n: number) => Request | null;
+  /** What is wrong with a run of it at any time; null when all is well. */
+  readonly always?: (run: StoredRun) => string | null;
   /** What is wrong with a run of it that was not cancelled; null when all is well. */
   readonly wrong: (outcome: Outcome) => string | null;
 }
@@ -34,6 +36,8 @@ export interface Request {
   readonly send: (runtime: Runtime, run: RunRef) => Promise<unknown>;
   /** The code of the refusal that means: ask again later. */
   readonly notYet?: string;
+  /** `what` is the id of a signal. */
+  readonly isSignal?: true;
 }
 
 /** The body of a step that does its work in the world outside and gives its name. */
@@ -48,6 +52,7 @@ export function bodies(world: Simulation): (name: string) => (context: StepConte
 export function signal(name: string, id: string, payload: unknown): Request {
   return {
     what: id,
+    isSignal: true,
     send: (runtime, { tenant, runId }) =>
       sendSignals(runtime, tenant, [toNewSignal(runId, { name, id, payload })]),
   };

@@ -61,7 +61,12 @@ function map(world: Simulation): Program {
     };
     return (await step.map("item", items, body, { concurrency: 2 })).join();
   });
-  return { workflow, forkAt: "item", wrong: returns("a,b,c,d,e") };
+  return {
+    workflow,
+    forkAt: "item",
+    always: ({ branches }) => (branches.size > 2 ? `has ${branches.size} items under way` : null),
+    wrong: returns("a,b,c,d,e"),
+  };
 }
 
 /** A map of which some items may fail. */
