@@ -29,6 +29,7 @@ const OUT_OF_REACH: Readonly<Record<string, string>> = {
   invalid_graph: "thrown by code that defines a graph, before there is a run of it",
   invalid_sequence: "thrown by code that defines a sequence",
   nondeterministic_call: "heard by determinism.ts, which listens in a worker's globals",
+  journal_too_large: "50,000 entries, or 32 MB of values",
   state_not_found: "the answer to a read over HTTP",
 };
 
