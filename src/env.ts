@@ -10,6 +10,8 @@ export interface Env {
   readonly DATABASE_URL?: string;
   /** Secret: the bearer token that may do everything. */
   readonly PAWL_ADMIN_TOKEN?: string;
+  /** Secret: a bearer token that may look at everything and change nothing. */
+  readonly PAWL_READ_TOKEN?: string;
   /** Secret: what hooks' tokens are derived from; the admin token where it is not set. */
   readonly PAWL_HOOK_SECRET?: string;
   /** Where the world reaches this deployment, such as `https://pawl.example.com`: hooks' addresses begin with it. */
@@ -49,6 +51,12 @@ export function whatIsMissing(env: Env): string | null {
   }
   if (!TOKEN.test(env.PAWL_ADMIN_TOKEN)) {
     return "The secret PAWL_ADMIN_TOKEN must be at least 16 visible ASCII characters, without spaces and commas.";
+  }
+  if (
+    env.PAWL_READ_TOKEN &&
+    (!TOKEN.test(env.PAWL_READ_TOKEN) || env.PAWL_READ_TOKEN === env.PAWL_ADMIN_TOKEN)
+  ) {
+    return "The secret PAWL_READ_TOKEN must be another than PAWL_ADMIN_TOKEN, of at least 16 visible ASCII characters, without spaces and commas.";
   }
   try {
     readSettings(env);

@@ -45,8 +45,11 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
   const app = createApp<Env>(async (env) => {
     const { unready } = deploymentOf(env);
     if (unready !== null) return { unready };
-    const adminTokenDigest = await digestToken(env.PAWL_ADMIN_TOKEN ?? "");
-    return { unready, runtime: runtimeOf(env), adminTokenDigest };
+    const tokens = {
+      admin: await digestToken(env.PAWL_ADMIN_TOKEN ?? ""),
+      read: env.PAWL_READ_TOKEN ? await digestToken(env.PAWL_READ_TOKEN) : null,
+    };
+    return { unready, runtime: runtimeOf(env), tokens };
   });
   return {
     fetch: (request: Request, env: Env, ctx: ExecutionContext) => app.fetch(request, env, ctx),

@@ -13,6 +13,7 @@ import { groups } from "./routes/groups.ts";
 import { health } from "./routes/health.ts";
 import { hooks } from "./routes/hooks.ts";
 import { runs } from "./routes/runs.ts";
+import { session } from "./routes/session.ts";
 import { steps } from "./routes/steps.ts";
 import { workflows } from "./routes/workflows.ts";
 
@@ -28,7 +29,7 @@ export function createApp<Bindings extends object>(
     const deps = await wire(c.env as Bindings, c.executionCtx as ExecutionContext);
     if (deps.unready !== null) throw new NotConfigured(deps.unready);
     c.set("runtime", deps.runtime);
-    c.set("adminTokenDigest", deps.adminTokenDigest);
+    c.set("tokens", deps.tokens);
     await next();
   });
   app.use(authenticate);
@@ -42,6 +43,7 @@ export function createApp<Bindings extends object>(
   return app
     .route("/healthz", health)
     .route("/hooks", hooks)
+    .route("/api/session", session)
     .route("/api/channels", channels)
     .route("/api/groups", groups)
     .route("/api/workflows", workflows)

@@ -6,13 +6,25 @@ export type HttpDeps =
   | {
       readonly unready: null;
       readonly runtime: Runtime;
-      /** `digestToken` of the secret. */
-      readonly adminTokenDigest: Uint8Array;
+      readonly tokens: TokenDigests;
     };
 
-/** Whoever the bearer token stands for: every call to a use case names its tenant. */
-interface Principal {
+/** `digestToken` of the secrets. */
+export interface TokenDigests {
+  readonly admin: Uint8Array;
+  /** Null where the deployment has no token that may only read. */
+  readonly read: Uint8Array | null;
+}
+
+/** `admin` may do everything, `read` may look at everything. */
+export type Role = "admin" | "read";
+
+/** Whoever the token or the session stands for: every call to a use case names its tenant. */
+export interface Principal {
   readonly tenant: string;
+  readonly role: Role;
+  /** Null for a bearer token, which says for itself who calls. */
+  readonly sessionExpiresAt: number | null;
 }
 
 /** What the middlewares at the root leave for the routes; a public route has no principal. */
@@ -20,7 +32,7 @@ export interface HttpEnv {
   Variables: {
     requestId: string;
     runtime: Runtime;
-    adminTokenDigest: Uint8Array;
+    tokens: TokenDigests;
     principal: Principal;
   };
 }

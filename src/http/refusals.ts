@@ -10,12 +10,28 @@ export abstract class Refusal extends PawlError {
   readonly headers: Readonly<Record<string, string>> = {};
 }
 
-/** No bearer token, more than one, or not the right one: the three are not told apart. */
+/** No token and no session, more than one, or not the right one: they are not told apart. */
 export class Unauthorized extends Refusal {
   readonly code = "unauthorized";
   override readonly headers = { "WWW-Authenticate": "Bearer" };
   constructor() {
     super('This needs the header "Authorization: Bearer <token>" with a valid token.');
+  }
+}
+
+/** The token, or the session that came of it, is good for reading only. */
+export class ReadOnly extends Refusal {
+  readonly code = "read_only";
+  constructor() {
+    super("This token may only read. Use the admin token to change something.");
+  }
+}
+
+/** A browser sent the session's cookie along with what a page of another origin asked for. */
+export class CrossOrigin extends Refusal {
+  readonly code = "cross_origin";
+  constructor() {
+    super("A session is good for requests from this deployment's own pages only.");
   }
 }
 

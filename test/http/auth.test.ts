@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { digestToken, isSameDigest } from "../../src/http/auth.ts";
-import { PUBLIC_ROUTES, REQUESTS, routesOf, SAMPLES } from "./samples.ts";
-import { TOKEN, watchedApp } from "./support.ts";
+import { isChanging, PUBLIC_ROUTES, REQUESTS, routesOf, SAMPLES } from "./samples.ts";
+import { errorOf, ORIGIN, READ_TOKEN, signIn, TOKEN, watchedApp } from "./support.ts";
 
 const { app, raw, asked } = await watchedApp({
   reads: { health: async () => ({ now: 0, lastTickAt: null }) },
@@ -13,15 +13,79 @@ interface Caller {
   readonly headers?: Readonly<Record<string, string>>;
   readonly query?: string;
   readonly mayCall: (route: string) => boolean;
+  /** The code of the refusal, where it is not that of a stranger. */
+  readonly refusal?: string;
 }
 
 const isPublic = (route: string) => PUBLIC_ROUTES.has(route);
 const stranger = (shown: Omit<Caller, "mayCall">): Caller => ({ ...shown, mayCall: isPublic });
 const bearing = (authorization: string) => stranger({ headers: { authorization } });
 
-/** Whoever is told apart has a line: a role, or another tenant's token, would be one more. */
+const everything = () => true;
+const reading = (route: string) => !isChanging(route);
+const [admin, reader] = [await signIn(raw, TOKEN), await signIn(raw, READ_TOKEN)];
+const own = { origin: ORIGIN, "sec-fetch-site": "same-origin" };
+/** A page of somebody else's that has a browser send the cookie along; nobody is signed in from there either. */
+const crossOrigin = (headers: { readonly origin?: string; readonly "sec-fetch-site": string }): Caller => ({
+  headers: { cookie: admin, ...headers },
+  mayCall: (route) => isPublic(route) && route !== "POST /api/session",
+  refusal: "cross_origin",
+});
+/** The session without a page of this deployment's that is known to ask: good for reading, as when an address is typed in. */
+const unknownOrigin = (headers: Record<string, string>): Caller => ({
+  headers: { cookie: admin, ...headers },
+  mayCall: (route) => route.startsWith("GET ") || isPublic(route),
+  refusal: "cross_origin",
+});
+
+/** Whoever is told apart has a line: another role, or another tenant's token, would be one more. */
 const CALLERS: Readonly<Record<string, Caller>> = {
-  "the admin token": { headers: { authorization: `Bearer ${TOKEN}` }, mayCall: () => true },
+  "the admin token": { headers: { authorization: `Bearer ${TOKEN}` }, mayCall: everything },
+  "the reading token": {
+    headers: { authorization: `Bearer ${READ_TOKEN}` },
+    mayCall: reading,
+    refusal: "read_only",
+  },
+  "an admin's session": { headers: { cookie: admin, ...own }, mayCall: everything },
+  "a reader's session": { headers: { cookie: reader, ...own }, mayCall: reading, refusal: "read_only" },
+  "an admin's session among other cookies": {
+    headers: { cookie: `theme=dark; ${admin}; other=1`, ...own },
+    mayCall: everything,
+  },
+  "a session of a browser that tells its origin only": {
+    headers: { cookie: admin, origin: ORIGIN },
+    mayCall: everything,
+  },
+  "a session of a browser that tells its site only": {
+    headers: { cookie: admin, "sec-fetch-site": "same-origin" },
+    mayCall: everything,
+  },
+  "a session from no page that is named": unknownOrigin({}),
+  "a session, the address typed in": unknownOrigin({ "sec-fetch-site": "none" }),
+  "a session from a page of another site": crossOrigin({
+    origin: "https://evil.example",
+    "sec-fetch-site": "cross-site",
+  }),
+  "a session from a page of another port": crossOrigin({
+    origin: `${ORIGIN}:8080`,
+    "sec-fetch-site": "same-site",
+  }),
+  "a session from a sandboxed page": crossOrigin({ origin: "null", "sec-fetch-site": "cross-site" }),
+  "a session under the name of plain HTTP": stranger({
+    headers: { cookie: admin.replace("__Host-pawl", "pawl_local"), ...own },
+  }),
+  "a session without its signature": stranger({
+    headers: { cookie: admin.replace(/\.[^.]*$/, "."), ...own },
+  }),
+  "a session that was changed to last longer": stranger({
+    headers: { cookie: admin.replace(/\d{13}/, (ms) => String(Number(ms) + 1)), ...own },
+  }),
+  "a reader's session that was changed to an admin's": stranger({
+    headers: { cookie: reader.replace("read.", "admin."), ...own },
+  }),
+  "a session beside a wrong token": stranger({
+    headers: { cookie: admin, authorization: "Bearer wrong", ...own },
+  }),
   "no token": stranger({}),
   "a wrong token": bearing("Bearer wrong-token-of-the-same-length"),
   "an empty header": bearing(""),
@@ -63,7 +127,7 @@ test.each(Object.keys(SAMPLES))("%s has a sample and is a route", (route) => {
   expect(routesOf(app)).toContain(route);
 });
 
-describe.each(Object.entries(CALLERS))("with %s", (_name, { headers, query, mayCall }) => {
+describe.each(Object.entries(CALLERS))("with %s", (_name, { headers, query, mayCall, refusal }) => {
   const call = async ({ path, init }: (typeof REQUESTS)[number]) => {
     asked.length = 0;
     const url = query === undefined ? path : `${path}?${query}`;
@@ -73,16 +137,23 @@ describe.each(Object.entries(CALLERS))("with %s", (_name, { headers, query, mayC
 
   test.each(REQUESTS.filter(({ route }) => mayCall(route)))("$route is performed", async (request) => {
     const { response, asked } = await call(request);
-    expect(response.status).not.toBe(401);
-    expect(asked).not.toEqual([]);
+    expect([401, 403]).not.toContain(response.status);
+    // Signing out needs nothing but the answer.
+    if (request.route !== "DELETE /api/session") expect(asked).not.toEqual([]);
   });
 
   test.each(REQUESTS.filter(({ route }) => !mayCall(route)))(
     "$route is refused as everywhere, and nothing is performed",
     async (request) => {
       const { response, asked } = await call(request);
-      expect(asked).toEqual([]);
-      expect(await withoutRequestId(response)).toEqual(UNAUTHORIZED);
+      if (refusal === undefined) {
+        expect(asked).toEqual([]);
+        expect(await withoutRequestId(response)).toEqual(UNAUTHORIZED);
+        return;
+      }
+      // Whether a session is over, the clock says.
+      expect(asked.filter((part) => part !== "clock")).toEqual([]);
+      expect(await errorOf(response)).toMatchObject({ status: 403, code: refusal });
     },
   );
 });

@@ -8,7 +8,7 @@ import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { ERRORS } from "../../src/http/errors.ts";
 import * as refusals from "../../src/http/refusals.ts";
-import { REQUESTS } from "./samples.ts";
+import { REQUESTS, WITHOUT_DATABASE } from "./samples.ts";
 import { appWith, errorOf, RUN_ID, serve, TOKEN } from "./support.ts";
 
 const { PawlError, StoreUnavailable } = engineErrors;
@@ -22,9 +22,9 @@ class OddlyCoded extends PawlError {
 /** The app when every port fails with this. */
 async function failing(error: unknown) {
   const port = new Proxy({}, { get: () => () => Promise.reject(error) });
-  const { runtime, adminTokenDigest, reported } = await appWith();
+  const { runtime, tokens, reported } = await appWith();
   const broken = { ...runtime, store: port as Store, reads: port as Reads };
-  return { ...serve({ unready: null, runtime: broken, adminTokenDigest }), reported };
+  return { ...serve({ unready: null, runtime: broken, tokens }), reported };
 }
 
 function classesOf(module: object, base: abstract new (...args: never[]) => Error): string[] {
@@ -120,6 +120,8 @@ describe("the table of errors", () => {
       new refusals.TooManyKeys(1),
       new refusals.InvalidRequest("body", []),
       new refusals.InvalidCursor(),
+      new refusals.ReadOnly(),
+      new refusals.CrossOrigin(),
     ];
     expect(classesOf(refusals, refusals.Refusal)).toEqual(names(codes).sort());
     for (const { code } of codes) expect(ERRORS).toHaveProperty(code);
@@ -134,7 +136,7 @@ describe("the table of errors", () => {
 });
 
 describe("I9: when the database does not answer", () => {
-  test.each(REQUESTS.filter(({ route }) => route !== "GET /api/workflows" && route !== "GET /healthz"))(
+  test.each(REQUESTS.filter(({ route }) => !WITHOUT_DATABASE.has(route) && route !== "GET /healthz"))(
     "$route answers 503 and when to try again",
     async ({ path, init }) => {
       const { call, reported } = await failing(new StoreUnavailable(new Error(SECRET)));
@@ -199,9 +201,9 @@ describe("an error that nobody expected", () => {
       },
     } as const;
     const throwing = defineWorkflow({ name: "throwing", input: schema }, async () => null);
-    const { runtime, adminTokenDigest } = await appWith();
+    const { runtime, tokens } = await appWith();
     const registry = new Registry([throwing]);
-    const { post } = serve({ unready: null, runtime: { ...runtime, registry }, adminTokenDigest });
+    const { post } = serve({ unready: null, runtime: { ...runtime, registry }, tokens });
     expect((await errorOf(await post("/api/workflows/throwing/runs", { input: 1 }))).status).toBe(500);
   });
 });
@@ -281,9 +283,9 @@ describe("a method that a path does not have", () => {
 });
 
 test("a wake-up that cannot be sent does not fail a start: the run is durable", async () => {
-  const { runtime, adminTokenDigest, reported } = await appWith();
+  const { runtime, tokens, reported } = await appWith();
   const wakeUps = { ...runtime.wakeUps, send: () => Promise.reject(new Error("queue")) };
-  const { post } = serve({ unready: null, runtime: { ...runtime, wakeUps }, adminTokenDigest });
+  const { post } = serve({ unready: null, runtime: { ...runtime, wakeUps }, tokens });
   expect((await post("/api/workflows/echo/runs", {})).status).toBe(201);
   expect(reported).toHaveLength(1);
 });

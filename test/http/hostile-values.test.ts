@@ -35,7 +35,7 @@ beforeAll(async () => {
      where table_schema = 'pawl' and table_type = 'BASE TABLE' and table_name <> 'migrations'`,
   );
   tables = rows.map(({ name }) => name);
-  ({ call } = serve({ unready: null, runtime, adminTokenDigest: await digestToken(TOKEN) }));
+  ({ call } = serve({ unready: null, runtime, tokens: { admin: await digestToken(TOKEN), read: null } }));
 });
 beforeEach(async () => {
   reported.length = 0;

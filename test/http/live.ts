@@ -43,7 +43,11 @@ export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     newRunId: () => ulid(),
   };
-  const { call, post } = serve({ unready: null, runtime, adminTokenDigest: await digestToken(TOKEN) });
+  const { call, post } = serve({
+    unready: null,
+    runtime,
+    tokens: { admin: await digestToken(TOKEN), read: null },
+  });
   const read = async (response: Response): Promise<Answer> => ({
     status: response.status,
     body: (await response.json()) as never,

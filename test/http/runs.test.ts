@@ -269,12 +269,12 @@ describe("the list of workflows", () => {
     const validate = (value: unknown) => ({ value });
     const schema = { "~standard": { version: 1, vendor: "test", validate, jsonSchema: { input } } } as const;
     const odd = defineWorkflow({ name: "odd", input: schema }, async () => null);
-    const { runtime, adminTokenDigest } = await appWith();
+    const { runtime, tokens } = await appWith();
     const registry = new Registry([odd, greet]);
     const { call } = serve({
       unready: null,
       runtime: { ...runtime, registry },
-      adminTokenDigest,
+      tokens,
     });
     const { workflows } = (await (await call("/api/workflows")).json()) as { workflows: unknown[] };
     expect(workflows).toHaveLength(2);

@@ -3,7 +3,7 @@
  * needs a line here, and is then covered.
  */
 import type { createApp } from "../../src/http/app.ts";
-import { RUN_ID } from "./support.ts";
+import { RUN_ID, TOKEN } from "./support.ts";
 
 export interface Sample {
   readonly path: string;
@@ -17,6 +17,9 @@ const VALUE = { note: "text", list: [1, "two", null] };
 
 export const SAMPLES: Readonly<Record<string, Sample>> = {
   "GET /healthz": { path: "/healthz" },
+  "POST /api/session": { path: "/api/session", body: { token: TOKEN } },
+  "GET /api/session": { path: "/api/session" },
+  "DELETE /api/session": { path: "/api/session", body: {} },
   "GET /api/workflows": { path: "/api/workflows" },
   "POST /api/workflows/:name/runs": {
     path: "/api/workflows/echo/runs",
@@ -126,7 +129,24 @@ export const REQUESTS = Object.entries(SAMPLES).map(([route, { path, body, given
 });
 
 /** The routes that anybody may call. */
-export const PUBLIC_ROUTES: ReadonlySet<string> = new Set(["GET /healthz", "POST /hooks/:token"]);
+export const PUBLIC_ROUTES: ReadonlySet<string> = new Set([
+  "GET /healthz",
+  "POST /hooks/:token",
+  "POST /api/session",
+]);
+
+/** The routes that are answered without the database. */
+export const WITHOUT_DATABASE: ReadonlySet<string> = new Set([
+  "GET /api/workflows",
+  "POST /api/session",
+  "GET /api/session",
+  "DELETE /api/session",
+]);
+
+/** What a token that may only read is refused: everything that changes something, but for signing out. */
+export function isChanging(route: string): boolean {
+  return !route.startsWith("GET ") && route !== "DELETE /api/session" && !PUBLIC_ROUTES.has(route);
+}
 
 /** Every route of the app, as the samples name them. */
 export function routesOf({ routes }: ReturnType<typeof createApp>): string[] {

@@ -20,7 +20,7 @@ function isPublic(method: string, url: string): boolean {
   } catch {
     // It stands for itself.
   }
-  if (method === "POST") return /^\/hooks\/[^/]+$/.test(pathname);
+  if (method === "POST") return /^\/hooks\/[^/]+$/.test(pathname) || pathname === "/api/session";
   return (method === "GET" || method === "HEAD") && pathname === "/healthz";
 }
 

@@ -198,7 +198,7 @@ test("the API's type is enough for a typed client", async () => {
   const { call } = serve({
     unready: null,
     runtime: app.runtime,
-    adminTokenDigest: await digestToken(TOKEN),
+    tokens: { admin: await digestToken(TOKEN), read: null },
   });
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => {
     const { pathname, search } = new URL(String(input));

@@ -11,6 +11,8 @@ import type { HttpDeps } from "../../src/http/context.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 
 export const TOKEN = "a-token-of-the-tests-0123456789";
+/** May look at everything, and change nothing. */
+export const READ_TOKEN = "a-reading-token-of-the-tests-01";
 export const RUN_ID = "01K7Z3QX5V8M2N4P6R8T0W1Y3A";
 export const ORIGIN = "http://pawl.test";
 export const NOW = Date.parse("2026-01-31T12:00:00.000Z");
@@ -124,8 +126,8 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
     newRunId: () => `01K7Z3QX5V8M2N4P6R8T0W${String(++ids).padStart(4, "0")}`,
     report: (what, error) => reported.push({ what, error }),
   };
-  const adminTokenDigest = await digestToken(TOKEN);
-  return { ...serve({ unready: null, runtime, adminTokenDigest }), runtime, adminTokenDigest, reported };
+  const tokens = { admin: await digestToken(TOKEN), read: await digestToken(READ_TOKEN) };
+  return { ...serve({ unready: null, runtime, tokens }), runtime, tokens, reported };
 }
 
 /** The app over whatever the wiring gave. */
@@ -149,9 +151,24 @@ export function serve(deps: HttpDeps) {
   return { app, send, raw, call, post };
 }
 
+/** Signs in; gives the cookie as a browser sends it back. */
+export async function signIn(
+  raw: (path: string, init: RequestInit) => Promise<Response>,
+  token: string,
+): Promise<string> {
+  const response = await raw("/api/session", {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: ORIGIN },
+    body: JSON.stringify({ token }),
+  });
+  const cookie = response.headers.get("set-cookie");
+  if (cookie === null) throw new Error(`signing in was answered with ${response.status}`);
+  return cookie.slice(0, cookie.indexOf(";"));
+}
+
 /** An app that notes which part of its runtime anybody asks for, so that a test can say that nobody did. */
 export async function watchedApp(ports: Ports = {}) {
-  const { runtime, adminTokenDigest } = await appWith(ports);
+  const { runtime, tokens } = await appWith(ports);
   const asked: string[] = [];
   const watched = new Proxy(runtime, {
     get(target, part, receiver) {
@@ -159,7 +176,7 @@ export async function watchedApp(ports: Ports = {}) {
       return Reflect.get(target, part, receiver);
     },
   });
-  return { ...serve({ unready: null, runtime: watched, adminTokenDigest }), asked };
+  return { ...serve({ unready: null, runtime: watched, tokens }), asked };
 }
 
 /** The answer a storage gives that has never seen the key. */
