@@ -5,6 +5,7 @@
  */
 import type { NondeterministicCall } from "./engine/errors.ts";
 import { toFailure } from "./engine/failure.ts";
+import type { Overview } from "./engine/overview.ts";
 import type { Store, WakeUps } from "./engine/ports.ts";
 import type { Reads } from "./engine/reads.ts";
 
@@ -12,7 +13,7 @@ import type { Reads } from "./engine/reads.ts";
 const SLOW_MS = 1_000;
 
 /** The same object, each verb timed under `name`. */
-export function observed<T extends Store | Reads | WakeUps>(name: string, target: T): T {
+export function observed<T extends Store | Reads | Overview | WakeUps>(name: string, target: T): T {
   const verbs = Object.entries(target).map(([verb, call]) => [verb, timed(`${name}.${verb}`, call)]);
   return Object.fromEntries(verbs) as T;
 }

@@ -19,6 +19,7 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
 import { connect } from "./storage/db.ts";
+import { createOverview } from "./storage/overview.ts";
 import { createReads } from "./storage/reads.ts";
 import { createStore } from "./storage/store.ts";
 import { createTransactions } from "./storage/transactions.ts";
@@ -107,6 +108,7 @@ function readDeployment(env: Env, registry: Registry, warmRuns: WarmRuns | null)
   const runtime: Runtime = {
     store: observed("store", createStore(db)),
     reads: observed("reads", createReads(db)),
+    overview: observed("overview", createOverview(db)),
     wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
     clock,
     registry,

@@ -192,9 +192,9 @@ const lists = (middle: string, parent: string, now: number): readonly Workload[]
   list("deep cursor", {}, middle),
   list("by workflow", { workflow: "workflow 3" }, null),
   list("by a workflow that has none", { workflow: "none" }, null),
-  list("by tag", { tag: "tag 7" }, null),
-  list("by a rare tag", { tag: "rare" }, null),
-  list("by a tag that nothing has", { tag: "none" }, null),
+  list("by tag", { tags: ["tag 7"] }, null),
+  list("by a rare tag", { tags: ["rare"] }, null),
+  list("by a tag that nothing has", { tags: ["none"] }, null),
   ...(["completed", "waiting", "failed", "dead", "cancelled"] as const).map((status) =>
     list(`status ${status}`, { statuses: [status] }, null),
   ),

@@ -52,14 +52,17 @@ export interface JournalLine {
 export interface RunFilter {
   readonly workflow?: string | undefined;
   readonly statuses?: readonly RunStatus[] | undefined;
-  readonly tag?: string | undefined;
+  /** All of them. */
+  readonly tags?: readonly string[] | undefined;
   readonly createdAfter?: number | undefined;
   readonly createdBefore?: number | undefined;
   readonly input?: { readonly path: readonly string[]; readonly value: string } | undefined;
   /** The run that started it. */
   readonly parent?: string | undefined;
-  /** What it waits for, among other things. */
-  readonly waitingFor?: Wait["kind"] | undefined;
+  /** What it waits for, among other things; `time` for a run that waits for nothing else. */
+  readonly waitingFor?: Wait["kind"] | "time" | undefined;
+  /** Only runs whose ids come after this one. */
+  readonly newerThan?: string | undefined;
   /** The id that a search goes back to, itself included: what `searchEnd` gave. */
   readonly oldest?: string | undefined;
 }

@@ -128,6 +128,15 @@ export class UnknownStep extends PawlError {
   }
 }
 
+/** The run's journal has no entry of that number. */
+export class EntryNotFound extends PawlError {
+  readonly code = "entry_not_found";
+  override readonly name: string = "EntryNotFound";
+  constructor(runId: string, seq: string) {
+    super(`The journal of run ${runId} has no entry ${JSON.stringify(seq.slice(0, 100))}.`);
+  }
+}
+
 /** The run has never set that key. */
 export class StateNotFound extends PawlError {
   readonly code = "state_not_found";
@@ -212,5 +221,16 @@ export class InvalidAppend extends PawlError {
   override readonly name: string = "InvalidAppend";
   constructor(problem: string) {
     super(`The steps cannot be appended: ${problem}.`);
+  }
+}
+
+/** A question that would read too much. It was broken off, and nothing is wrong with the database. */
+export class QueryTimeout extends PawlError {
+  readonly code = "query_timeout";
+  override readonly name: string = "QueryTimeout";
+  constructor(limitMs: number) {
+    super(
+      `This took longer than ${limitMs / 1_000} s, so it was broken off. Narrow it: by time, workflow, status or tag.`,
+    );
   }
 }

@@ -24,6 +24,7 @@ export const ERRORS = {
   not_found: { status: 404, meaning: "No route has this path." },
   run_not_found: { status: 404, meaning: "There is no such run, or it belongs to somebody else." },
   state_not_found: { status: 404, meaning: "The run has set nothing under that key." },
+  entry_not_found: { status: 404, meaning: "The run's journal has no entry of that number." },
   hook_not_found: { status: 404, meaning: "No hook has this token, or its run is over." },
   event_not_found: { status: 404, meaning: "There is no such event, or it belongs to somebody else." },
   workflow_not_found: { status: 404, meaning: "No workflow of that name and version is registered." },
@@ -48,6 +49,7 @@ export const ERRORS = {
   duplicate_idempotency_key: { status: 422, meaning: "One batch names the same key twice." },
   internal_error: { status: 500, meaning: "A fault of ours; the operator finds it by its request id." },
   not_configured: { status: 503, meaning: "The deployment lacks a setting and serves nothing." },
+  query_timeout: { status: 503, meaning: "The question takes too long; narrow it." },
   store_unavailable: { status: 503, meaning: "The database does not answer; try again." },
 } as const satisfies Record<string, { status: ContentfulStatusCode; meaning: string }>;
 

@@ -1,5 +1,6 @@
 /** How runs and journals look as JSON: instants as ISO 8601 in UTC, the id first. */
 import type { Encoded, Json } from "../engine/codec.ts";
+import type { Live, Standing, TimelineEntry } from "../engine/overview.ts";
 import type { JournalLine, StateLine, UnderWay } from "../engine/reads.ts";
 import type { Run, RunDetail } from "../engine/run.ts";
 
@@ -35,6 +36,29 @@ export function presentRun(run: Run) {
   };
 }
 
+/** A run of a list: with where it stands. */
+export function presentRow(run: Run, standing: Standing | undefined) {
+  const last = standing?.last ?? null;
+  const waitsFor = standing?.waitsFor ?? null;
+  return {
+    ...presentRun(run),
+    last:
+      last === null ? null : { ...last, recordedAt: iso(last.recordedAt), retryAt: isoOrNull(last.retryAt) },
+    waitsFor: waitsFor === null ? null : { ...waitsFor, until: isoOrNull(waitsFor.until) },
+  };
+}
+
+/** An entry of a timeline. */
+export function presentTimelineEntry(entry: TimelineEntry) {
+  return {
+    ...entry,
+    queuedAt: isoOrNull(entry.queuedAt),
+    startedAt: iso(entry.startedAt),
+    recordedAt: iso(entry.recordedAt),
+    retryAt: isoOrNull(entry.retryAt),
+  };
+}
+
 /** A run with its payloads. `inputMeta` and `outputMeta` stand where JSON alone cannot say the value. */
 export function presentDetail(run: RunDetail) {
   return {
@@ -46,9 +70,12 @@ export function presentDetail(run: RunDetail) {
   };
 }
 
-/** What a run waits for and what is under way beside its turn. */
-export function presentUnderWay({ waits, branches }: UnderWay) {
+/** What a run waits for, what is under way in it, and since when. */
+export function presentUnderWay({ waits, branches }: UnderWay, live: Live) {
+  const begunOf = new Map(live.branches.map((branch) => [branch.key, branch]));
   return {
+    turnBegunAt: isoOrNull(live.turnBegunAt),
+    sleeps: live.sleeps.map(({ key, begunAt, dueAt }) => ({ key, begunAt: iso(begunAt), dueAt: iso(dueAt) })),
     waits: waits.map(({ key, kind, name, begunAt, dueAt }) => {
       return { key, kind, name, begunAt: iso(begunAt), dueAt: isoOrNull(dueAt) };
     }),
@@ -57,6 +84,9 @@ export function presentUnderWay({ waits, branches }: UnderWay) {
       attempt,
       leased,
       wakeAt: isoOrNull(wakeAt),
+      // The two are asked for side by side: one may see a branch that is gone for the other.
+      begunAt: isoOrNull(begunOf.get(key)?.begunAt ?? null),
+      attemptBegunAt: isoOrNull(begunOf.get(key)?.turnBegunAt ?? null),
       failures: failures.map(({ attempt, failure, atMs }) => ({ attempt, failure, failedAt: iso(atMs) })),
     })),
   };

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Reads, RunFilter } from "../engine/reads.ts";
 import type { HttpEnv } from "./context.ts";
 import { encodeCursor, pageOf } from "./cursor.ts";
-import { presentRun } from "./present.ts";
+import { presentRows } from "./rows.ts";
 
 export interface RunQuestion {
   readonly filter: RunFilter;
@@ -27,7 +27,7 @@ export async function runPage(
   const rows = await list(principal.tenant, asked, limit + 1, before);
   const { shown, nextCursor } = pageOf(rows, limit, (run) => run.runId);
   return {
-    runs: shown.map(presentRun),
+    runs: await presentRows(c, shown),
     nextCursor: nextCursor ?? (end === null ? null : encodeCursor(end)),
   };
 }

@@ -1,3 +1,4 @@
+import type { Overview } from "../engine/overview.ts";
 import type { Addresses } from "../engine/platform.ts";
 import type { Clock, EventSink, Store, Transactions, WakeUps } from "../engine/ports.ts";
 import type { Reads } from "../engine/reads.ts";
@@ -8,6 +9,7 @@ import type { WarmRuns } from "./warm-runs.ts";
 export interface Runtime {
   readonly store: Store;
   readonly reads: Reads;
+  readonly overview: Overview;
   readonly wakeUps: WakeUps;
   readonly clock: Clock;
   readonly registry: Registry;

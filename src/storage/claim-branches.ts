@@ -32,7 +32,7 @@ due as materialized (
 )
 update pawl.branches b
 set turn = b.turn + 1, wake_at = null, wake_up_sent_at = null,
-  lease_expires_at = at.now + $2::float8 * interval '1 ms'
+  lease_expires_at = at.now + $2::float8 * interval '1 ms', turn_begun_at = at.now
 from due, at
 where b.tenant = due.tenant and b.run_id = due.run_id and b.key = due.key
 returning b.tenant, b.run_id, b.key, b.turn, b.asked_at, b.attempt, b.spent, pawl.ms(at.now) as now`;

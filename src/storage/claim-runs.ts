@@ -49,7 +49,8 @@ due as materialized (
 )
 update pawl.runs r
 set status = 'running', turn = r.turn + 1, wake_at = null, wake_up_sent_at = null,
-  lease_expires_at = at.now + $2::float8 * interval '1 ms', started_at = coalesce(r.started_at, at.now)
+  lease_expires_at = at.now + $2::float8 * interval '1 ms', started_at = coalesce(r.started_at, at.now),
+  turn_begun_at = at.now
 from due, at
 where r.tenant = due.tenant and r.id = due.id
 returning r.tenant, r.id, r.workflow, r.version, r.turn, r.deliveries, r.tags, r.input, r.input_meta, r.parent_id,

@@ -20,13 +20,13 @@ taken as (
   delete from pawl.branches b using given g
   where b.tenant = g.tenant and b.run_id = g."runId" and b.key = g.key and b.turn = g."branchTurn"
     and b.lease_expires_at is not null
-  returning g.*, b.attempts
+  returning g.*, b.attempts, b.begun_at
 ),
 delivered as (
   insert into pawl.deliveries (tenant, run_id, kind, name, outcome, attempt, attempts, took_ms, payload, payload_meta,
-    failure, arrived_at)
+    failure, arrived_at, queued_at)
   select t.tenant, t."runId", 'branch', t.key, t.outcome, t.attempt, t.attempts, t."tookMs", t.output -> 'json',
-    nullif(t.output -> 'meta', 'null'), t.failure, pawl.clock()
+    nullif(t.output -> 'meta', 'null'), t.failure, pawl.clock(), t.begun_at
   from taken t
   returning tenant, run_id
 ),

@@ -8,11 +8,12 @@
  *
  * I11: it locks its runs, and the parents that are to be told of an end, in ascending order before it changes any.
  *
- * The CTEs below `committed` use the rows it returns and read no table, so their older snapshot cannot matter. What
- * else there is to write follows in statements of their own (`commit/`), one transaction and one round trip.
+ * The CTEs below `committed` use the rows it returns and of tables only deliveries, which the claim has seen, so their
+ * older snapshot cannot matter. What else there is to write follows in statements of their own (`commit/`), one
+ * transaction and one round trip.
  */
 import type { Decision } from "../engine/decide.ts";
-import type { EntryKind } from "../engine/journal.ts";
+import type { EntryKind, NewEntry } from "../engine/journal.ts";
 import type { Committed, CommittedTurn, DueRun } from "../engine/ports.ts";
 import { isFinal, type RunStatus } from "../engine/run.ts";
 import { endBranches, forkBranches } from "./commit/branches.ts";
@@ -106,14 +107,16 @@ committed as (
 ),
 journaled as (
   insert into pawl.journal (tenant, run_id, seq, kind, key, outcome, attempt, turn, started_at, recorded_at,
-    retry_at, failure, output, output_meta)
+    retry_at, failure, output, output_meta, queued_at)
   select c.tenant, c.id, e.seq, e.kind, e.key, e.outcome, e.attempt, d.turn,
     ended.at - e."tookMs" * interval '1 ms', ended.at, ended.at + e."retryInMs" * interval '1 ms',
-    e.failure, e.output -> 'json', nullif(e.output -> 'meta', 'null')
+    e.failure, e.output -> 'json', nullif(e.output -> 'meta', 'null'), queued.at
   from committed c join held d on d.tenant = c.tenant and d."runId" = c.id cross join at
   cross join lateral jsonb_to_recordset(d.entries) as e (
     "seq" int, "kind" text, "key" text, "outcome" text, "attempt" int, "tookMs" float8,
-    "agoMs" float8, "retryInMs" float8, "failure" jsonb, "output" jsonb)
+    "agoMs" float8, "deliveryId" bigint, "retryInMs" float8, "failure" jsonb, "output" jsonb)
+  left join lateral (select b.queued_at as at from pawl.deliveries b
+    where b.tenant = c.tenant and b.run_id = c.id and b.id = e."deliveryId") queued on true
   cross join lateral (select at.now - coalesce(e."agoMs", 0) * interval '1 ms' as at) ended
 ),
 begun as (
@@ -196,7 +199,13 @@ function toParameter(decision: Decision) {
   // A claim that brought as much as it may can have left some behind: the run stays ready for the rest.
   const deliveries = consumed.length < INBOX_LIMIT ? decision.deliveries : -1;
   const goesOn = successor !== null;
-  return { ...rest, deliveries, final: isFinal(decision.status), stepsDone, parentId, goesOn };
+  const entries = decision.entries.map((entry) => ({ ...entry, deliveryId: branchOf(decision, entry) }));
+  return { ...rest, entries, deliveries, final: isFinal(decision.status), stepsDone, parentId, goesOn };
+}
+
+/** The delivery that brought what a branch did: it says since when the step could have been performed. */
+function branchOf({ consumed }: Decision, { key, agoMs }: NewEntry): number | undefined {
+  return agoMs === undefined ? undefined : consumed.find((delivery) => delivery.key === key)?.id;
 }
 
 function isWork(kind: EntryKind): boolean {

@@ -1,24 +1,22 @@
 /** The questions behind lists and pages: keyset pages, and payloads only where one run is asked for. */
-import { and, asc, desc, eq, exists, gt, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
-import { alias, QueryBuilder } from "drizzle-orm/pg-core";
-import { encodeTime, TIME_MAX } from "ulid";
+import { and, asc, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
 import type { Failure } from "../engine/failure.ts";
-import type { JournalLine, Reads, RunFilter } from "../engine/reads.ts";
-import type { Run, RunStatus } from "../engine/run.ts";
+import type { JournalLine, Reads } from "../engine/reads.ts";
+import type { Run } from "../engine/run.ts";
+import { bounded } from "./bounded.ts";
 import { listChannels } from "./channels.ts";
 import type { Db, Statement } from "./db.ts";
+import { build, matching, r, withStatus } from "./filter.ts";
 import { listMembers } from "./groups.ts";
 import { findEvent, listEvents } from "./outbox.ts";
 import { type RunDetailRow, type RunRow, toRun, toRunDetail } from "./rows.ts";
 import { readState } from "./run-state.ts";
-import { journal, runs, runTags, ticks, waits } from "./schema.ts";
+import { journal, ticks } from "./schema.ts";
 import { readUnderWay } from "./under-way.ts";
 
-const r = alias(runs, "r");
 const j = alias(journal, "j");
-const w = alias(waits, "w");
-const build = new QueryBuilder();
 
 /** The inputs that one question looks into: some ten milliseconds, where they are small. */
 const SEARCH_SHARE = 5_000;
@@ -70,12 +68,16 @@ const PAYLOADS = {
   hasOutput: sql<boolean>`${r.output} is not null`.as("has_output"),
 };
 
+/** Lists never run into the timeout of the request to the database, which would look like an outage. */
+const LIST_TIMEOUT_MS = 5_000;
+
 export function createReads(db: Db): Reads {
   const ask = async (...queries: readonly { toSQL(): { sql: string; params: unknown[] } }[]) =>
     db.execute(queries.map(toStatement));
 
   const list = async (where: SQL | undefined, limit: number): Promise<Run[]> => {
-    const [rows = []] = await ask(build.select(LISTED).from(r).where(where).orderBy(desc(r.id)).limit(limit));
+    const page = build.select(LISTED).from(r).where(where).orderBy(desc(r.id)).limit(limit);
+    const [rows = []] = await bounded(db, LIST_TIMEOUT_MS).execute([toStatement(page)]);
     return (rows as unknown as RunRow[]).map(toRun);
   };
 
@@ -214,84 +216,6 @@ function toLine(row: LineRow): JournalLine {
     recordedAt: row.recorded_at,
     retryAt: row.retry_at,
   };
-}
-
-/** Of these the runs are found by an index over status and id, or are few. */
-const FOUND_APART: ReadonlySet<RunStatus> = new Set([
-  "ready",
-  "running",
-  "waiting",
-  "paused",
-  "cancelled",
-  "failed",
-  "dead",
-]);
-
-/** Several statuses are looked for one by one: no index has the runs of all of them in the order of their ids. */
-function withStatus(
-  match: SQL | undefined,
-  statuses: readonly RunStatus[] | undefined,
-  limit: number,
-): SQL | undefined {
-  if (statuses === undefined) return undefined;
-  const each = [...new Set(statuses)];
-  if (each.length < 2 || !each.every((status) => FOUND_APART.has(status))) return inArray(r.status, each);
-  const pages = each.map(
-    (status) =>
-      sql`(${build
-        .select({ id: r.id })
-        .from(r)
-        .where(and(match, eq(r.status, status)))
-        .orderBy(desc(r.id))
-        .limit(limit)})`,
-  );
-  return sql`${r.id} in (${sql.join(pages, sql` union all `)})`;
-}
-
-function matching(tenant: string, filter: RunFilter, before: string | null): SQL | undefined {
-  const { workflow, tag, createdAfter, createdBefore, input, parent, waitingFor, oldest } = filter;
-  const at = (time: number) => sql`to_timestamp(${time}::float8 / 1000)`;
-  const tagged = build
-    .select({ one: sql`1` })
-    .from(runTags)
-    .where(and(eq(runTags.tenant, r.tenant), eq(runTags.runId, r.id), eq(runTags.tag, tag ?? "")));
-  const waiting = build
-    .select({ one: sql`1` })
-    .from(w)
-    .where(and(eq(w.tenant, r.tenant), eq(w.runId, r.id), eq(w.kind, waitingFor ?? "person")));
-  return and(
-    eq(r.tenant, tenant),
-    before === null ? undefined : lt(r.id, before),
-    oldest === undefined ? undefined : gte(r.id, oldest),
-    workflow === undefined ? undefined : eq(r.workflow, workflow),
-    tag === undefined ? undefined : exists(tagged),
-    createdAfter === undefined
-      ? undefined
-      : and(gte(r.createdAt, at(createdAfter)), gte(r.id, ulidTime(createdAfter - ID_SLACK_MS))),
-    createdBefore === undefined
-      ? undefined
-      : and(lt(r.createdAt, at(createdBefore)), lt(r.id, ulidTime(createdBefore + ID_SLACK_MS))),
-    parent === undefined ? undefined : eq(r.parentId, parent),
-    // Failed and dead runs keep what they waited for: they may be revived.
-    waitingFor === undefined ? undefined : and(isNull(r.finishedAt), exists(waiting)),
-    input === undefined ? undefined : sql`${r.input} #>> ${textArray(input.path)}::text[] = ${input.value}`,
-  );
-}
-
-/**
- * How far the time in a run's id may be from `created_at`: a worker makes it, before the step that the same turn
- * performs, while the database says when the run was created. No invocation takes longer than 15 minutes.
- */
-const ID_SLACK_MS = 3_600_000;
-
-/** What every ULID of that millisecond begins with: text that sorts before all of them. */
-function ulidTime(ms: number): string {
-  return encodeTime(Math.min(Math.max(0, ms), TIME_MAX));
-}
-
-/** An array literal, so that the path is one bound parameter. */
-function textArray(items: readonly string[]): string {
-  return `{${items.map((item) => `"${item.replace(/[\\"]/g, "\\$&")}"`).join(",")}}`;
 }
 
 function toStatement(query: { toSQL(): { sql: string; params: unknown[] } }): Statement {

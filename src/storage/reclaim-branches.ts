@@ -45,12 +45,13 @@ again as (
 gone as (
   delete from pawl.branches b using fates f
   where f.fate <> 'again' and b.tenant = f.tenant and b.run_id = f.run_id and b.key = f.key
-  returning b.tenant, b.run_id, b.key, f.fate, b.attempt, b.attempts
+  returning b.tenant, b.run_id, b.key, f.fate, b.attempt, b.attempts, b.begun_at
 ),
 delivered as (
-  insert into pawl.deliveries (tenant, run_id, kind, name, outcome, attempt, attempts, failure, arrived_at)
+  insert into pawl.deliveries (tenant, run_id, kind, name, outcome, attempt, attempts, failure, arrived_at,
+    queued_at)
   select g.tenant, g.run_id, 'branch', g.key, g.fate, g.attempt, g.attempts,
-    case g.fate when 'dead' then $4::jsonb || jsonb_build_object('step', g.key) end, at.now
+    case g.fate when 'dead' then $4::jsonb || jsonb_build_object('step', g.key) end, at.now, g.begun_at
   from gone g, at where g.fate <> 'gone'
 ),
 bumped as (${bump("gone")})

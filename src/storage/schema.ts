@@ -62,6 +62,7 @@ export const runs = pawl.table(
     continuedTo: text("continued_to"),
     forkedFrom: text("forked_from"),
     deployment: text("deployment"),
+    turnBegunAt: instant("turn_begun_at"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.id] })],
 );
@@ -89,6 +90,7 @@ export const journal = pawl.table(
     failure: jsonb("failure").$type<Failure>(),
     output: jsonb("output").$type<Json>(),
     outputMeta: jsonb("output_meta").$type<Json>(),
+    queuedAt: instant("queued_at"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.runId, table.seq] })],
 );
@@ -140,6 +142,7 @@ export const deliveries = pawl.table(
     messageId: bigint("message_id", { mode: "number" }),
     arrivedAt: instant("arrived_at").notNull(),
     consumedBy: text("consumed_by"),
+    queuedAt: instant("queued_at"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.runId, table.id] })],
 );
@@ -161,6 +164,7 @@ export const branches = pawl.table(
     wakeUpSentAt: instant("wake_up_sent_at"),
     leaseExpiresAt: instant("lease_expires_at"),
     begunAt: instant("begun_at").notNull(),
+    turnBegunAt: instant("turn_begun_at"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.runId, table.key] })],
 );

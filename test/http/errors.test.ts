@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as engineErrors from "../../src/engine/errors.ts";
+import type { Overview } from "../../src/engine/overview.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
 import * as refused from "../../src/engine/refusals.ts";
@@ -23,7 +24,7 @@ class OddlyCoded extends PawlError {
 async function failing(error: unknown) {
   const port = new Proxy({}, { get: () => () => Promise.reject(error) });
   const { runtime, tokens, reported } = await appWith();
-  const broken = { ...runtime, store: port as Store, reads: port as Reads };
+  const broken = { ...runtime, store: port as Store, reads: port as Reads, overview: port as Overview };
   return { ...serve({ unready: null, runtime: broken, tokens }), reported };
 }
 
@@ -58,6 +59,8 @@ describe("the table of errors", () => {
     new refused.InvalidAppend("x"),
     new refused.NotAwaited(RUN_ID, "x"),
     new refused.UnknownStep(RUN_ID, "x"),
+    new refused.QueryTimeout(5_000),
+    new refused.EntryNotFound(RUN_ID, "7"),
     new refused.StateNotFound(RUN_ID, "x"),
     new refused.InvalidSignalName("x#y"),
     new refused.WrongStatus(RUN_ID, "completed", "revived", "failed and dead"),
@@ -131,7 +134,12 @@ describe("the table of errors", () => {
 
   test("only faults that are not the caller's have a 5xx", () => {
     const faults = Object.entries(ERRORS).filter(([, { status }]) => status >= 500);
-    expect(faults.map(([code]) => code)).toEqual(["internal_error", "not_configured", "store_unavailable"]);
+    expect(faults.map(([code]) => code)).toEqual([
+      "internal_error",
+      "not_configured",
+      "query_timeout",
+      "store_unavailable",
+    ]);
   });
 });
 

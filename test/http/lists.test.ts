@@ -61,7 +61,7 @@ describe.each(LISTS)("%s", (path) => {
       filter: {
         workflow: "echo",
         statuses: ["failed", "dead", "ready"],
-        tag: "crème brûlée",
+        tags: ["crème brûlée"],
         createdAfter: NOW,
         createdBefore: NOW,
         input: { path: ["order", "id"], value: "7" },

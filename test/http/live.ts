@@ -35,11 +35,12 @@ export interface LiveApp {
 
 export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<LiveApp> {
   const database = await createDatabase();
-  const { store, reads } = database;
+  const { store, reads, overview } = database;
   const runtime: Runtime = {
     ...runtimeOf({ workflows }),
     store,
     reads,
+    overview,
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     newRunId: () => ulid(),
   };

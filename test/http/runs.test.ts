@@ -54,6 +54,8 @@ describe("a run", () => {
       deployment: null,
       continuedTo: null,
       forkedFrom: null,
+      turnBegunAt: null,
+      sleeps: [],
       waits: [],
       branches: [],
       input: { n: [1, null] },

@@ -133,6 +133,8 @@ describe("what a run waits for", () => {
         attempt: 2,
         leased: false,
         wakeAt: expect.stringMatching(ISO),
+        begunAt: expect.stringMatching(ISO),
+        attemptBegunAt: null,
         failures: [
           {
             attempt: 1,

@@ -1,6 +1,7 @@
 /** An app over a runtime of memory: what these tests ask is what HTTP does, not what storage does. */
 import * as z from "zod";
 import type { Encoded } from "../../src/engine/codec.ts";
+import type { Overview } from "../../src/engine/overview.ts";
 import type { StartedRun, Store } from "../../src/engine/ports.ts";
 import type { JournalLine, Reads } from "../../src/engine/reads.ts";
 import type { NewRun, RunDetail } from "../../src/engine/run.ts";
@@ -84,10 +85,11 @@ export function plain(json: Encoded["json"]): Encoded {
 export interface Ports {
   store?: Partial<Store>;
   reads?: Partial<Reads>;
+  overview?: Partial<Overview>;
 }
 
 /** An app whose ports are the given ones, with a request helper that presents the token. */
-export async function appWith({ store = {}, reads = {} }: Ports = {}) {
+export async function appWith({ store = {}, reads = {}, overview = {} }: Ports = {}) {
   const reported: { what: string; error: unknown }[] = [];
   let clock = NOW;
   let ids = 0;
@@ -97,6 +99,11 @@ export async function appWith({ store = {}, reads = {} }: Ports = {}) {
       run: async () => runWith(),
       underWay: async () => ({ waits: [], branches: [] }),
       ...reads,
+    }),
+    overview: only("overview", {
+      standings: async () => [],
+      live: async () => ({ turnBegunAt: null, sleeps: [], branches: [] }),
+      ...overview,
     }),
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     clock: {
@@ -198,6 +205,11 @@ export async function errorOf(
     throw new Error(`not the shape of an error: ${JSON.stringify(body)}`);
   }
   return { status: response.status, code: body.error.code, message: body.error.message };
+}
+
+/** The code of an answer that was read already; undefined when it is no error. */
+export function errorCodeOf({ body }: { readonly body: unknown }): string | undefined {
+  return (body as { readonly error?: { readonly code: string } }).error?.code;
 }
 
 function only<Port extends object>(name: string, port: Partial<Port>): Port {

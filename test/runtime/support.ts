@@ -85,6 +85,7 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
   return {
     store: only("store", store),
     reads: only("reads", reads),
+    overview: only("overview", {}),
     wakeUps: only("wake-ups", {
       send: async (due) => {
         woken.push(...due);

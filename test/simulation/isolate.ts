@@ -37,6 +37,8 @@ export class Isolate {
     this.runtime = {
       store: this.wrapped(memory.store),
       reads: this.wrapped(memory.reads),
+      // Nobody looks at the whole deployment here.
+      overview: {} as Runtime["overview"],
       transactions: this.wrapped(memory.transactions),
       wakeUps: createWakeUps({
         send: (body: WakeUpMessage, options?: QueueSendOptions) => this.send([{ body, ...options }]),

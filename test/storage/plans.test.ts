@@ -254,8 +254,11 @@ describe("with 20,000 runs no table is read as a whole", () => {
     ["a run", (db) => createReads(db).run(run(1))],
     ["a page of runs", (db) => createReads(db).runs("tenant 1", {}, 50, id(9_000))],
     ["a page by workflow", (db) => createReads(db).runs("tenant 1", filter, 50, id(9_000))],
-    ["a page by tag", (db) => createReads(db).runs("tenant 1", { tag: "tag 7" }, 50, null)],
-    ["a page by a tag that nothing has", (db) => createReads(db).runs("tenant 1", { tag: "none" }, 50, null)],
+    ["a page by tag", (db) => createReads(db).runs("tenant 1", { tags: ["tag 7"] }, 50, null)],
+    [
+      "a page by a tag that nothing has",
+      (db) => createReads(db).runs("tenant 1", { tags: ["none"] }, 50, null),
+    ],
     ["a page by status", (db) => createReads(db).runs("tenant 1", { statuses: ["waiting"] }, 50, null)],
     ["a page of what is ready", (db) => createReads(db).runs("tenant 1", { statuses: ["ready"] }, 50, null)],
     ["the end of a search", (db) => createReads(db).searchEnd("tenant 1", {}, null)],

@@ -1,8 +1,10 @@
 import pg from "pg";
 import { inject } from "vitest";
+import type { Overview } from "../../src/engine/overview.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
 import { connect, type Db } from "../../src/storage/db.ts";
+import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { TEMPLATE } from "./global-setup.ts";
@@ -15,6 +17,7 @@ export interface TestDatabase {
   readonly db: Db;
   readonly store: Store;
   readonly reads: Reads;
+  readonly overview: Overview;
   /** Moves the one clock; every session sees it at once. */
   moveClock(ms: number): Promise<void>;
   /** Rows of a statement, for looking at what was written. */
@@ -55,6 +58,7 @@ export function openDatabase(
     db,
     store: createStore(db),
     reads: createReads(db),
+    overview: createOverview(db),
     async moveClock(ms) {
       offset += ms;
       await pool.query(`create or replace function pawl.clock() returns timestamptz language sql volatile as

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { RunNotFound, StateNotFound } from "../../engine/refusals.ts";
+import { EntryNotFound, RunNotFound, StateNotFound } from "../../engine/refusals.ts";
 import { isFinal } from "../../engine/run.ts";
 import { awaitResult } from "../../runtime/await-result.ts";
 import { cancelRun, pauseRun, resumeRun } from "../../runtime/move-runs.ts";
@@ -14,11 +14,12 @@ import {
   presentDetail,
   presentLine,
   presentResult,
-  presentRun,
   presentState,
+  presentTimelineEntry,
   presentUnderWay,
 } from "../present.ts";
-import { journalQuery, listQuery, pageQuery, resultQuery } from "../query.ts";
+import { filterQuery, journalQuery, listQuery, pageQuery, resultQuery, timelineQuery } from "../query.ts";
+import { presentRows } from "../rows.ts";
 import { runPage } from "../run-page.ts";
 import { CancelBody, ResolveBody, SignalBody } from "../start-body.ts";
 import { forks } from "./forks.ts";
@@ -26,10 +27,15 @@ import { forks } from "./forks.ts";
 /** Reading runs, and what a person can do to one. */
 export const runs = new Hono<HttpEnv>()
   .get("/", listQuery, async (c) => c.json(await runPage(c, c.var.runtime.reads.runs, c.req.valid("query"))))
+  .get("/counts", filterQuery, async (c) => {
+    const { runtime, principal } = c.var;
+    return c.json({ counts: await runtime.overview.countRuns(principal.tenant, c.req.valid("query")) });
+  })
   .get("/:id", async (c) => {
     const ref = refOf(c);
-    const [run, underWay] = await Promise.all([findRun(c), c.var.runtime.reads.underWay(ref)]);
-    return c.json({ ...presentDetail(run), ...presentUnderWay(underWay) });
+    const { reads, overview } = c.var.runtime;
+    const [run, underWay, live] = await Promise.all([findRun(c), reads.underWay(ref), overview.live(ref)]);
+    return c.json({ ...presentDetail(run), ...presentUnderWay(underWay, live) });
   })
   .get("/:id/journal", journalQuery, async (c) => {
     const { limit, after } = c.req.valid("query");
@@ -38,6 +44,23 @@ export const runs = new Hono<HttpEnv>()
     if (lines === null) throw new RunNotFound(ref.runId);
     const { shown, nextCursor } = pageOf(lines, limit, (line) => line.seq);
     return c.json({ entries: shown.map(presentLine), nextCursor });
+  })
+  .get("/:id/journal/:seq", async (c) => {
+    const ref = refOf(c);
+    const seq = seqOf(c.req.param("seq"));
+    const lines = seq === null ? [] : await c.var.runtime.reads.journal(ref, 1, seq - 1);
+    if (lines === null) throw new RunNotFound(ref.runId);
+    const [line] = lines;
+    if (line === undefined || line.seq !== seq) throw new EntryNotFound(ref.runId, c.req.param("seq"));
+    return c.json(presentLine(line));
+  })
+  .get("/:id/timeline", timelineQuery, async (c) => {
+    const { limit, after } = c.req.valid("query");
+    const ref = refOf(c);
+    const entries = await c.var.runtime.overview.timeline(ref, limit + 1, after);
+    if (entries === null) throw new RunNotFound(ref.runId);
+    const { shown, nextCursor } = pageOf(entries, limit, (entry) => entry.seq);
+    return c.json({ entries: shown.map(presentTimelineEntry), nextCursor });
   })
   .get("/:id/result", resultQuery, async (c) => {
     const run = await awaitResult(c.var.runtime, refOf(c), c.req.valid("query").wait);
@@ -50,7 +73,7 @@ export const runs = new Hono<HttpEnv>()
     const { reads } = c.var.runtime;
     const [rows] = await Promise.all([reads.runs(tenant, { parent: runId }, limit + 1, before), findRun(c)]);
     const { shown, nextCursor } = pageOf(rows, limit, (run) => run.runId);
-    return c.json({ runs: shown.map(presentRun), nextCursor });
+    return c.json({ runs: await presentRows(c, shown), nextCursor });
   })
   .get("/:id/state", async (c) => {
     const ref = refOf(c);
@@ -92,6 +115,11 @@ export const runs = new Hono<HttpEnv>()
     return c.json({ id: ref.runId, step: key, accepted: true } as const, 202);
   })
   .route("/", forks);
+
+/** The number of an entry as it stands in the path; null for what can be none. */
+function seqOf(text: string): number | null {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : null;
+}
 
 /** Nothing else can be a key in Postgres. */
 function isStorable(text: string): boolean {

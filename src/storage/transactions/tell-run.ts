@@ -19,14 +19,14 @@ const TELL = `
 with taken as (
   delete from pawl.branches b
   where b.tenant = $1 and b.run_id = $2 and b.key = $3 and b.turn = $4 and b.lease_expires_at is not null
-  returning b.tenant, b.run_id, b.key, b.attempts
+  returning b.tenant, b.run_id, b.key, b.attempts, b.begun_at
 ),
 delivered as (
   insert into pawl.deliveries (tenant, run_id, kind, name, outcome, attempt, attempts, took_ms, payload, payload_meta,
-    arrived_at)
+    arrived_at, queued_at)
   select t.tenant, t.run_id, 'branch', t.key, 'completed', $5::int, t.attempts,
     floor(extract(epoch from clock_timestamp() - transaction_timestamp()) * 1000), $6::jsonb -> 'json',
-    nullif($6::jsonb -> 'meta', 'null'), pawl.clock()
+    nullif($6::jsonb -> 'meta', 'null'), pawl.clock(), t.begun_at
   from taken t
   returning tenant, run_id
 ),

@@ -95,11 +95,23 @@ function isDeadLetter({ row }: StoredRun): boolean {
 
 function matches(run: StoredRun, filter: RunFilter): boolean {
   const { row } = run;
-  const { workflow, statuses, tag, createdAfter, createdBefore, input, parent, waitingFor, oldest } = filter;
+  const {
+    workflow,
+    statuses,
+    tags = [],
+    createdAfter,
+    createdBefore,
+    input,
+    parent,
+    waitingFor,
+    newerThan,
+    oldest,
+  } = filter;
   return (
     (workflow === undefined || row.workflow === workflow) &&
     (statuses === undefined || statuses.includes(row.status)) &&
-    (tag === undefined || row.tags.includes(tag)) &&
+    tags.every((tag) => row.tags.includes(tag)) &&
+    (newerThan === undefined || row.id > newerThan) &&
     (createdAfter === undefined || row.createdAt >= createdAfter) &&
     (createdBefore === undefined || row.createdAt < createdBefore) &&
     (parent === undefined || row.parentId === parent) &&
@@ -110,7 +122,8 @@ function matches(run: StoredRun, filter: RunFilter): boolean {
 }
 
 /** Failed and dead runs keep what they waited for: they may be revived. */
-function isWaitingFor({ row, waits }: StoredRun, kind: string): boolean {
+function isWaitingFor({ row, waits, branches }: StoredRun, kind: string): boolean {
+  if (kind === "time") return row.status === "waiting" && waits.size + branches.size === 0;
   return !isFinal(row.status) && [...waits.values()].some(({ wait }) => wait.kind === kind);
 }
 

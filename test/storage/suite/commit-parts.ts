@@ -245,7 +245,7 @@ export function commitPartsSuite(bed: () => Bed): void {
       const delayed = await see(second);
       expect(delayed).toMatchObject({ workflow: "bill", version: 3 });
       expect((delayed.wakeAt ?? 0) - delayed.createdAt).toBe(2 * DAY);
-      expect((await reads.runs("other", { tag: "red" }, 10, null)).map(ref)).toEqual([ref(first)]);
+      expect((await reads.runs("other", { tags: ["red"] }, 10, null)).map(ref)).toEqual([ref(first)]);
     });
 
     test("a child that was delayed beyond the queue's reach is the sweep's to wake", async () => {

@@ -65,8 +65,8 @@ export function listsSuite(bed: () => Bed): void {
       expect(await find({ statuses: ["ready"] })).toBe("ca");
       expect(await find({ statuses: ["ready", "completed"] })).toBe("cba");
       expect(await find({ statuses: [] })).toBe("");
-      expect(await find({ tag: "red" })).toBe("ba");
-      expect(await find({ tag: "re" })).toBe("");
+      expect(await find({ tags: ["red"] })).toBe("ba");
+      expect(await find({ tags: ["re"] })).toBe("");
       expect(await find({ createdAfter: createdAt })).toBe("cb");
       expect(await find({ createdBefore: createdAt })).toBe("a");
       expect(await find({ createdAfter: createdAt, createdBefore: createdAt + 1 })).toBe("b");
@@ -78,14 +78,14 @@ export function listsSuite(bed: () => Bed): void {
       expect(await find({ input: { path: ["no"], value: "null" } })).toBe("");
       expect(
         await find({
-          tag: "red",
+          tags: ["red"],
           statuses: ["ready"],
           workflow: "bill",
           input: city,
           createdBefore: createdAt,
         }),
       ).toBe("a");
-      expect(await find({ tag: "red", statuses: ["completed"], workflow: "bill" })).toBe("");
+      expect(await find({ tags: ["red"], statuses: ["completed"], workflow: "bill" })).toBe("");
     });
 
     test("a search by input goes back 5,000 runs of those that the rest of the filter leaves", async () => {
@@ -149,7 +149,7 @@ export function listsSuite(bed: () => Bed): void {
       const { start, reads } = bed();
       const before: string[] = [];
       for (let i = 0; i < 25; i++) before.push((await start({ tags: i % 2 ? ["odd"] : [] })).runId);
-      for (const filter of [{}, { tag: "odd" }, { statuses: ["ready" as const] }]) {
+      for (const filter of [{}, { tags: ["odd"] }, { statuses: ["ready" as const] }]) {
         const seen: string[] = [];
         for (let cursor: string | null = null; ; ) {
           const page: Run[] = await reads.runs("default", filter, 4, cursor);
@@ -158,7 +158,7 @@ export function listsSuite(bed: () => Bed): void {
           cursor = page.at(-1)?.runId ?? null;
           if (page.length < 4 || cursor === null) break;
         }
-        const expected = before.filter((_, i) => filter.tag === undefined || i % 2 === 1);
+        const expected = before.filter((_, i) => filter.tags === undefined || i % 2 === 1);
         expect(seen.filter((id) => before.includes(id))).toEqual(expected.sort().reverse());
         expect(new Set(seen).size).toBe(seen.length);
       }
@@ -204,7 +204,7 @@ export function listsSuite(bed: () => Bed): void {
       expect(await find({}, 2, "3")).toBe("2");
       expect(await find({ statuses: ["failed"] })).toBe("2");
       expect(await find({ statuses: ["ready"] })).toBe("");
-      expect(await find({ tag: "red" })).toBe("2");
+      expect(await find({ tags: ["red"] })).toBe("2");
     });
   });
 }

@@ -121,7 +121,7 @@ export function readsSuite(bed: () => Bed): void {
       const view = async (tenant: string) =>
         JSON.stringify([
           await reads.runs(tenant, {}, 10, null),
-          await reads.runs(tenant, { tag: "red", workflow: "ship" }, 10, null),
+          await reads.runs(tenant, { tags: ["red"], workflow: "ship" }, 10, null),
           await reads.deadLetters(tenant, {}, 10, null),
           await Promise.all(["1", "2", "3"].map((runId) => reads.run({ tenant, runId }))),
           await Promise.all(["1", "2", "3"].map((runId) => reads.journal({ tenant, runId }, 10, 0))),
@@ -192,9 +192,9 @@ export function readsSuite(bed: () => Bed): void {
         const value = text === "__proto__" ? "nothing" : text;
         expect(await find({ input: { path, value } })).toEqual(text === "__proto__" ? [] : [run]);
         expect(await find({ input: { path: [text], value: "nothing" } })).toEqual([]);
-        expect(await find({ tag: text })).toEqual([run]);
+        expect(await find({ tags: [text] })).toEqual([run]);
         expect(await find({ workflow: text })).toEqual([run]);
-        expect(await find({ tag: `${text}.` })).toEqual([]);
+        expect(await find({ tags: [`${text}.`] })).toEqual([]);
         const below = await find({}, text);
         expect(below.every(({ runId }) => Buffer.from(runId).compare(Buffer.from(text)) < 0)).toBe(true);
         expect(await reads.run({ tenant: text, runId: text })).toBeNull();

@@ -130,7 +130,7 @@ export function startRunsSuite(bed: () => Bed): void {
     ];
     await expect(store.startRuns("default", batch)).rejects.toThrow(IdempotencyConflict);
     expect(await reads.runs("default", {}, 10, null)).toHaveLength(1);
-    expect(await reads.runs("default", { tag: "red" }, 10, null)).toEqual([]);
+    expect(await reads.runs("default", { tags: ["red"] }, 10, null)).toEqual([]);
   });
 
   test("a key that one batch names twice has one run", async () => {
@@ -154,7 +154,7 @@ export function startRunsSuite(bed: () => Bed): void {
   test("a tag given twice is one tag", async () => {
     const { start, reads } = bed();
     const run = await start({ tags: ["red", "red"] });
-    expect((await reads.runs("default", { tag: "red" }, 10, null)).map(ref)).toEqual([run]);
+    expect((await reads.runs("default", { tags: ["red"] }, 10, null)).map(ref)).toEqual([run]);
   });
 
   test("a run that starts far ahead has no wake-up under way, and a sweep sends it", async () => {
@@ -175,6 +175,6 @@ export function startRunsSuite(bed: () => Bed): void {
       tags: [odd, "", "null", " "],
       idempotencyKey: odd,
     });
-    expect(await reads.runs("default", { workflow: odd, tag: odd }, 10, null)).toHaveLength(1);
+    expect(await reads.runs("default", { workflow: odd, tags: [odd] }, 10, null)).toHaveLength(1);
   });
 }

@@ -74,7 +74,7 @@ export function treesSuite(bed: () => Bed): void {
       await withChildren(bed(), parent, children);
       expect(await store.cancelRun(parent, false)).toMatchObject({ result: "moved" });
       expect(
-        await reads.runs("default", { tag: "child", statuses: ["cancelled"] }, 2_000, null),
+        await reads.runs("default", { tags: ["child"], statuses: ["cancelled"] }, 2_000, null),
       ).toHaveLength(1_000);
       expect(JSON.stringify(await everything())).not.toContain('"deliveries"');
     });

@@ -1,0 +1,106 @@
+/**
+ * Questions over many runs, for people who look at a deployment. Each is bounded: it looks at so many rows and no more,
+ * says where it did not see all of them, and is broken off when it takes too long (`QueryTimeout`). `storage/overview.ts`
+ * answers.
+ */
+import type { Failure } from "./failure.ts";
+import type { EntryKind, EntryOutcome, Wait } from "./journal.ts";
+import type { RunFilter } from "./reads.ts";
+import type { RunRef } from "./run.ts";
+
+/** How many there are; at least so many where it is not exact. */
+export interface Count {
+  readonly count: number;
+  readonly exact: boolean;
+}
+
+/** Counting stops here. */
+export const COUNT_LIMIT = 10_000;
+
+/** The statuses, with `waiting` parted: `sleeping` runs wait for nothing but time. */
+export const COUNTED = [
+  "ready",
+  "running",
+  "sleeping",
+  "waiting",
+  "paused",
+  "completed",
+  "cancelled",
+  "failed",
+  "dead",
+] as const;
+
+/** `deadLetters` are the failed and dead ones that nobody discarded. */
+export type RunCounts = Readonly<Record<(typeof COUNTED)[number] | "deadLetters", Count>>;
+
+/** The last entry of a run's journal, without its payload. */
+export interface LastEntry {
+  readonly kind: EntryKind;
+  readonly key: string | null;
+  readonly outcome: EntryOutcome;
+  readonly attempt: number;
+  readonly recordedAt: number;
+  readonly retryAt: number | null;
+  /** The message has at most 200 characters. */
+  readonly failure: Pick<Failure, "name" | "message"> | null;
+}
+
+/** What a waiting run waits for: of several the one that began first. */
+export interface Standstill {
+  readonly kind: "sleep" | "retry" | "branch" | Wait["kind"];
+  readonly key: string;
+  /** The signal, the channel, the child's id. */
+  readonly name: string | null;
+  readonly until: number | null;
+  /** How many others it waits for, counted up to 300. */
+  readonly others: number;
+}
+
+/** Where a run stands. */
+export interface Standing {
+  readonly runId: string;
+  readonly last: LastEntry | null;
+  /** Null unless it is waiting. */
+  readonly waitsFor: Standstill | null;
+}
+
+/** A journal entry as a waterfall shows it: its times, and no payload. */
+export interface TimelineEntry extends Omit<LastEntry, "failure"> {
+  readonly seq: number;
+  readonly turn: number;
+  /** Since when it could have begun; null where that is not known or means nothing. */
+  readonly queuedAt: number | null;
+  readonly startedAt: number;
+  /** It ran apart from its run's turn. */
+  readonly branch: boolean;
+  /** The run that it started. */
+  readonly childId: string | null;
+  /** Of the output, as Postgres stores it: what is large is compressed. */
+  readonly outputBytes: number | null;
+  /** The message has at most 500 characters. */
+  readonly failure: Pick<Failure, "code" | "name" | "message"> | null;
+}
+
+/** What is under way in a run, and since when. */
+export interface Live {
+  /** Of a running run: when its turn was claimed. */
+  readonly turnBegunAt: number | null;
+  readonly sleeps: readonly { readonly key: string; readonly begunAt: number; readonly dueAt: number }[];
+  readonly branches: readonly {
+    readonly key: string;
+    readonly begunAt: number;
+    /** While it is performed. */
+    readonly turnBegunAt: number | null;
+  }[];
+}
+
+export interface Overview {
+  /** How many runs the filter fits, by status; its own statuses are left out of account. */
+  countRuns(tenant: string, filter: RunFilter): Promise<RunCounts>;
+  /** Where these runs stand, in any order. */
+  standings(tenant: string, runIds: readonly string[]): Promise<Standing[]>;
+  /** Oldest first; null when there is no such run. */
+  timeline(ref: RunRef, limit: number, after: number): Promise<TimelineEntry[] | null>;
+  /** Nothing of a run that is not there. */
+  live(ref: RunRef): Promise<Live>;
+}
