@@ -50,6 +50,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   },
   "GET /api/runs": { path: "/api/runs" },
   "GET /api/runs/counts": { path: "/api/runs/counts" },
+  "GET /api/runs/export": { path: "/api/runs/export?format=json" },
   "GET /api/runs/:id": { path: `/api/runs/${RUN_ID}` },
   "GET /api/runs/:id/journal": { path: `/api/runs/${RUN_ID}/journal` },
   "GET /api/runs/:id/journal/:seq": { path: `/api/runs/${RUN_ID}/journal/1` },
@@ -113,6 +114,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "GET /api/events": { path: "/api/events" },
   "POST /api/events/:id/redeliver": { path: `/api/events/${RUN_ID}%2Ftell/redeliver`, body: {} },
   "GET /api/dead-letters": { path: "/api/dead-letters" },
+  "GET /api/dead-letters/export": { path: "/api/dead-letters/export?format=csv" },
   "POST /api/dead-letters/:id/revive": { path: `/api/dead-letters/${RUN_ID}/revive`, body: {} },
   "POST /api/dead-letters/:id/discard": { path: `/api/dead-letters/${RUN_ID}/discard`, body: {} },
 };

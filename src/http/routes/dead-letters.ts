@@ -3,6 +3,7 @@ import { discardRun } from "../../runtime/discard-run.ts";
 import { reviveRun } from "../../runtime/revive-run.ts";
 import { noBody } from "../body.ts";
 import type { HttpEnv } from "../context.ts";
+import { exportQuery, exportRuns } from "../export.ts";
 import { findRun, refOf } from "../find-run.ts";
 import { presentDetail } from "../present.ts";
 import { listQuery } from "../query.ts";
@@ -17,6 +18,10 @@ export const deadLetters = new Hono<HttpEnv>()
     const { filter } = question;
     const candidates = { ...filter, statuses: filter.statuses ?? DEAD_LETTERS };
     return c.json(await runPage(c, c.var.runtime.reads.deadLetters, question, candidates));
+  })
+  .get("/export", exportQuery, (c) => {
+    const { filter, format } = c.req.valid("query");
+    return exportRuns(c, c.var.runtime.reads.deadLetters, filter, format);
   })
   .post("/:id/revive", noBody, async (c) => {
     await reviveRun(c.var.runtime, refOf(c));

@@ -8,6 +8,7 @@ import { sendSignals, toNewSignal } from "../../runtime/send-signals.ts";
 import { jsonBody, noBody, optionalBody } from "../body.ts";
 import type { HttpEnv } from "../context.ts";
 import { pageOf } from "../cursor.ts";
+import { exportQuery, exportRuns } from "../export.ts";
 import { findRun, refOf } from "../find-run.ts";
 import {
   iso,
@@ -30,6 +31,10 @@ export const runs = new Hono<HttpEnv>()
   .get("/counts", filterQuery, async (c) => {
     const { runtime, principal } = c.var;
     return c.json({ counts: await runtime.overview.countRuns(principal.tenant, c.req.valid("query")) });
+  })
+  .get("/export", exportQuery, (c) => {
+    const { filter, format } = c.req.valid("query");
+    return exportRuns(c, c.var.runtime.reads.runs, filter, format);
   })
   .get("/:id", async (c) => {
     const ref = refOf(c);
