@@ -3,8 +3,11 @@
  * is told, and no other file knows of it. Lines are JSON, for Workers Logs; they carry names, ids and codes,
  * never payloads or secrets.
  */
+
+import type { Bulks } from "./engine/bulk.ts";
 import type { NondeterministicCall } from "./engine/errors.ts";
 import { toFailure } from "./engine/failure.ts";
+import type { History } from "./engine/history.ts";
 import type { Overview } from "./engine/overview.ts";
 import type { Store, WakeUps } from "./engine/ports.ts";
 import type { Reads } from "./engine/reads.ts";
@@ -13,7 +16,10 @@ import type { Reads } from "./engine/reads.ts";
 const SLOW_MS = 1_000;
 
 /** The same object, each verb timed under `name`. */
-export function observed<T extends Store | Reads | Overview | WakeUps>(name: string, target: T): T {
+export function observed<T extends Store | Reads | Overview | History | Bulks | WakeUps>(
+  name: string,
+  target: T,
+): T {
   const verbs = Object.entries(target).map(([verb, call]) => [verb, timed(`${name}.${verb}`, call)]);
   return Object.fromEntries(verbs) as T;
 }

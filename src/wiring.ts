@@ -18,7 +18,9 @@ import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
+import { createBulks } from "./storage/bulks.ts";
 import { connect } from "./storage/db.ts";
+import { createHistory } from "./storage/history.ts";
 import { createOverview } from "./storage/overview.ts";
 import { createReads } from "./storage/reads.ts";
 import { createStore } from "./storage/store.ts";
@@ -109,6 +111,8 @@ function readDeployment(env: Env, registry: Registry, warmRuns: WarmRuns | null)
     store: observed("store", createStore(db)),
     reads: observed("reads", createReads(db)),
     overview: observed("overview", createOverview(db)),
+    history: observed("history", createHistory(db)),
+    bulks: observed("bulks", createBulks(db)),
     wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
     clock,
     registry,

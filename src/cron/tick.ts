@@ -1,3 +1,5 @@
+import type { SweepPart } from "../engine/ports.ts";
+import { advanceBulks } from "../runtime/advance-bulks.ts";
 import { deliverEvents } from "../runtime/deliver-events.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
@@ -20,14 +22,20 @@ const SWEEPS = {
   "forget messages": forgetMessages,
   "deliver events": deliverEvents,
   "forget events": forgetEvents,
+  "advance bulk actions": advanceBulks,
+} as const;
+
+const PARTS = {
+  events: { "deliver events": deliverEvents },
+  bulk: { "advance bulk actions": advanceBulks },
 } as const;
 
 /**
  * Runs every sweep on its own, so that one that fails stops no other. More work than one share goes on at
  * once through the queue, in an invocation of its own. Never rejects.
  */
-export async function sweep(runtime: Runtime, only?: "events"): Promise<void> {
-  const sweeps = only === undefined ? SWEEPS : { "deliver events": deliverEvents };
+export async function sweep(runtime: Runtime, only?: SweepPart): Promise<void> {
+  const sweeps = only === undefined ? SWEEPS : PARTS[only];
   const more = await Promise.all(
     Object.entries(sweeps).map(async ([name, run]) => {
       try {

@@ -94,6 +94,35 @@ export interface Live {
   }[];
 }
 
+/** Runs that a filter fits. */
+export interface Matching {
+  readonly matching: Count;
+  /** Of the newest, at most ten. */
+  readonly sampleIds: readonly string[];
+}
+
+/** Dead letters of one kind: one workflow, one step, one error. */
+export interface DeadLetterGroup {
+  readonly fingerprint: string;
+  readonly workflow: string;
+  readonly step: string | null;
+  /** Of the newest: what its step threw. The message has at most 500 characters. */
+  readonly name: string;
+  readonly message: string;
+  readonly count: number;
+  readonly failed: number;
+  readonly dead: number;
+  /** When the first and the last of them ended. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** Ascending. */
+  readonly versions: readonly number[];
+  /** How many ended in each of the last 24 hours, the oldest first. */
+  readonly hours: readonly number[];
+  /** The newest run. */
+  readonly sampleId: string;
+}
+
 export interface Overview {
   /** How many runs the filter fits, by status; its own statuses are left out of account. */
   countRuns(tenant: string, filter: RunFilter): Promise<RunCounts>;
@@ -101,6 +130,12 @@ export interface Overview {
   standings(tenant: string, runIds: readonly string[]): Promise<Standing[]>;
   /** Oldest first; null when there is no such run. */
   timeline(ref: RunRef, limit: number, after: number): Promise<TimelineEntry[] | null>;
+  matching(tenant: string, kind: "runs" | "deadLetters", filter: RunFilter): Promise<Matching>;
+  /** Of the newest 10,000 dead letters, the largest groups first; exact when these are all. */
+  deadLetterGroups(
+    tenant: string,
+    filter: RunFilter,
+  ): Promise<{ readonly groups: readonly DeadLetterGroup[]; readonly exact: boolean }>;
   /** Nothing of a run that is not there. */
   live(ref: RunRef): Promise<Live>;
 }

@@ -284,9 +284,12 @@ export interface EventSink extends Route {
 /** The queue that asks for turns. Losing a wake-up costs time only: the sweep sends it again. */
 export interface WakeUps {
   send(due: readonly DueRun[]): Promise<void>;
-  /** Asks for another share of the sweeps, or of the delivery of events only, at once or in so many seconds. */
-  sweepAgain(only?: "events", delaySeconds?: number): Promise<void>;
+  /** Asks for another share of the sweeps, or of one of them only, at once or in so many seconds. */
+  sweepAgain(only?: SweepPart, delaySeconds?: number): Promise<void>;
 }
+
+/** Sweeps that are asked for on their own: the delivery of events, and bulk actions. */
+export type SweepPart = "events" | "bulk";
 
 /** This worker's own time: for spans and timers, never compared with what the database says. */
 export interface Clock {

@@ -61,6 +61,8 @@ export interface RunFilter {
   readonly parent?: string | undefined;
   /** What it waits for, among other things; `time` for a run that waits for nothing else. */
   readonly waitingFor?: Wait["kind"] | "time" | undefined;
+  /** Of dead letters: the kind of failure that they have in common. */
+  readonly fingerprint?: string | undefined;
   /** Only runs whose ids come after this one. */
   readonly newerThan?: string | undefined;
   /** The id that a search goes back to, itself included: what `searchEnd` gave. */

@@ -137,6 +137,24 @@ export class EntryNotFound extends PawlError {
   }
 }
 
+/** No bulk action of that id, or not one of this tenant's. */
+export class BulkNotFound extends PawlError {
+  readonly code = "bulk_not_found";
+  override readonly name: string = "BulkNotFound";
+  constructor(id: string) {
+    super(`There is no bulk action ${JSON.stringify(id.slice(0, 100))}.`);
+  }
+}
+
+/** A bulk action that is done cannot be aborted any more. */
+export class BulkOver extends PawlError {
+  readonly code = "bulk_over";
+  override readonly name: string = "BulkOver";
+  constructor(id: string) {
+    super(`Bulk action ${id} is done, so there is nothing to abort.`);
+  }
+}
+
 /** The run has never set that key. */
 export class StateNotFound extends PawlError {
   readonly code = "state_not_found";

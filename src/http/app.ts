@@ -6,11 +6,13 @@ import type { HttpDeps, HttpEnv } from "./context.ts";
 import { answerError } from "./errors.ts";
 import { identify } from "./headers.ts";
 import { MethodNotAllowed, NotConfigured, RouteNotFound } from "./refusals.ts";
+import { bulk } from "./routes/bulk.ts";
 import { channels } from "./routes/channels.ts";
 import { deadLetters } from "./routes/dead-letters.ts";
 import { events } from "./routes/events.ts";
 import { groups } from "./routes/groups.ts";
 import { health } from "./routes/health.ts";
+import { history, historyOfRun } from "./routes/history.ts";
 import { hooks } from "./routes/hooks.ts";
 import { runs } from "./routes/runs.ts";
 import { session } from "./routes/session.ts";
@@ -49,6 +51,9 @@ export function createApp<Bindings extends object>(
     .route("/api/workflows", workflows)
     .route("/api/runs", runs)
     .route("/api/runs", steps)
+    .route("/api/runs", historyOfRun)
+    .route("/api/history", history)
+    .route("/api/bulk", bulk)
     .route("/api/dead-letters", deadLetters)
     .route("/api/events", events);
 }

@@ -5,7 +5,7 @@ import type { Reads, RunFilter } from "../engine/reads.ts";
 import type { Run } from "../engine/run.ts";
 import type { HttpEnv } from "./context.ts";
 import { toCsvLine } from "./csv.ts";
-import { checkQuery, type FilterParameters, parametersOf, toFilter } from "./filter-query.ts";
+import { checkQuery, type DeadLetterParameters, parametersOf, toFilter } from "./filter-query.ts";
 import { isoOrNull, presentRun } from "./present.ts";
 import type { Query } from "./query.ts";
 
@@ -18,16 +18,19 @@ type Format = (typeof FORMATS)[number];
 
 const ExportQuery = z.strictObject({ format: z.enum(FORMATS) });
 
-export const exportQuery: Query<
-  FilterParameters & { format: Format },
-  { filter: RunFilter; format: Format }
-> = async (c, next) => {
-  const parameters = parametersOf(c.req.raw);
-  const { format } = checkQuery(ExportQuery, { format: parameters.get("format") });
-  parameters.delete("format");
-  c.req.addValidatedData("query", { filter: toFilter(parameters), format });
-  await next();
-};
+type ExportParameters = DeadLetterParameters & { format: Format };
+
+export function exportQuery(
+  of: "runs" | "deadLetters",
+): Query<ExportParameters, { filter: RunFilter; format: Format }> {
+  return async (c, next) => {
+    const parameters = parametersOf(c.req.raw);
+    const { format } = checkQuery(ExportQuery, { format: parameters.get("format") });
+    parameters.delete("format");
+    c.req.addValidatedData("query", { filter: toFilter(parameters, of), format });
+    await next();
+  };
+}
 
 /** The first page is read before the answer begins, so that what goes wrong there is answered as everywhere. */
 export async function exportRuns(

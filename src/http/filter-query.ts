@@ -29,7 +29,14 @@ export interface FilterParameters {
   [input: `input.${string}`]: string;
 }
 
+/** Dead letters can also be asked for by what they have in common. */
+export interface DeadLetterParameters extends FilterParameters {
+  fingerprint?: string;
+}
+
 const runId = z.string().refine(isUlid, "must be the id of a run");
+
+const fingerprint = z.string().regex(/^[0-9a-f]{16}$/, "must be the fingerprint of a group");
 
 const Filter = z.strictObject({
   workflow: text(1, 100).optional(),
@@ -45,6 +52,8 @@ const Filter = z.strictObject({
   waitingFor: z.enum(WAITABLE).optional(),
   newerThan: runId.optional(),
 });
+
+const DeadLetterFilter = Filter.extend({ fingerprint: fingerprint.optional() });
 
 const InputFilter = z.strictObject({
   path: z.array(text(1, 200)).min(1).max(10),
@@ -73,9 +82,9 @@ export function parametersOf(request: Request): Parameters {
 }
 
 /** Unknown parameters are refused: a misspelt filter must not give everything. */
-export function toFilter(parameters: Parameters): RunFilter {
+export function toFilter(parameters: Parameters, of: "runs" | "deadLetters" = "runs"): RunFilter {
   const [given, input] = splitInput(parameters);
-  const { status, tag, ...filter } = checkQuery(Filter, given);
+  const { status, tag, ...filter } = checkQuery(of === "runs" ? Filter : DeadLetterFilter, given);
   return { ...filter, statuses: status, tags: tag, input };
 }
 

@@ -3,8 +3,14 @@ import * as z from "zod";
 import { durationMs } from "../engine/duration.ts";
 import type { RunFilter } from "../engine/reads.ts";
 import type { HttpEnv } from "./context.ts";
-import { runCursor, seqCursor } from "./cursor.ts";
-import { checkQuery, type FilterParameters, parametersOf, toFilter } from "./filter-query.ts";
+import { numberCursor, runCursor, seqCursor } from "./cursor.ts";
+import {
+  checkQuery,
+  type DeadLetterParameters,
+  type FilterParameters,
+  parametersOf,
+  toFilter,
+} from "./filter-query.ts";
 
 const PAGE_DEFAULT = 25;
 const PAGE_LIMIT = 100;
@@ -30,6 +36,8 @@ const TimelineQuery = z.strictObject({
   limit: limitOf(LONG_PAGE, LONG_PAGE),
   cursor: z.string().transform(seqCursor).optional(),
 });
+
+const NumberedQuery = z.strictObject({ limit, cursor: z.string().transform(numberCursor).optional() });
 
 const ResultQuery = z.strictObject({
   wait: z
@@ -58,23 +66,17 @@ interface ListQuestion {
 export type Query<In, Out> = MiddlewareHandler<HttpEnv, string, { in: { query: In }; out: { query: Out } }>;
 
 /** For every list of runs. */
-export const listQuery: Query<ListParameters, ListQuestion> = async (c, next) => {
-  const parameters = parametersOf(c.req.raw);
-  const page = checkQuery(PageQuery, take(parameters, "limit", "cursor"));
-  const question: ListQuestion = {
-    filter: toFilter(parameters),
-    limit: page.limit,
-    before: page.cursor ?? null,
-  };
-  c.req.addValidatedData("query", question);
-  await next();
-};
+export const listQuery: Query<ListParameters, ListQuestion> = listOf("runs");
+
+/** For the list of dead letters. */
+export const deadLetterQuery: Query<DeadLetterParameters & PageParameters, ListQuestion> =
+  listOf("deadLetters");
 
 /** For what is asked of all runs that a filter fits. */
-export const filterQuery: Query<FilterParameters, RunFilter> = async (c, next) => {
-  c.req.addValidatedData("query", toFilter(parametersOf(c.req.raw)));
-  await next();
-};
+export const filterQuery: Query<FilterParameters, RunFilter> = filterOf("runs");
+
+/** The same of dead letters. */
+export const deadLetterFilterQuery: Query<DeadLetterParameters, RunFilter> = filterOf("deadLetters");
 
 /** For pages of runs that are not asked for by anything else. */
 export const pageQuery: Query<PageParameters, { limit: number; before: string | null }> = async (c, next) => {
@@ -89,11 +91,39 @@ export const journalQuery = seqQuery(JournalQuery);
 /** The same without payloads, which may be longer. */
 export const timelineQuery = seqQuery(TimelineQuery);
 
+/** For pages of what is numbered, newest first. */
+export const numberedQuery: Query<PageParameters, { limit: number; before: number | null }> = async (
+  c,
+  next,
+) => {
+  const { limit, cursor } = checkQuery(NumberedQuery, Object.fromEntries(parametersOf(c.req.raw)));
+  c.req.addValidatedData("query", { limit, before: cursor ?? null });
+  await next();
+};
+
 /** For a result that may be waited for. */
 export const resultQuery: Query<{ wait?: string }, { wait: number }> = async (c, next) => {
   c.req.addValidatedData("query", checkQuery(ResultQuery, Object.fromEntries(parametersOf(c.req.raw))));
   await next();
 };
+
+function listOf(of: "runs" | "deadLetters"): Query<ListParameters, ListQuestion> {
+  return async (c, next) => {
+    const parameters = parametersOf(c.req.raw);
+    const page = checkQuery(PageQuery, take(parameters, "limit", "cursor"));
+    const filter = toFilter(parameters, of);
+    const question: ListQuestion = { filter, limit: page.limit, before: page.cursor ?? null };
+    c.req.addValidatedData("query", question);
+    await next();
+  };
+}
+
+function filterOf(of: "runs" | "deadLetters"): Query<FilterParameters, RunFilter> {
+  return async (c, next) => {
+    c.req.addValidatedData("query", toFilter(parametersOf(c.req.raw), of));
+    await next();
+  };
+}
 
 function seqQuery(
   schema: typeof JournalQuery | typeof TimelineQuery,

@@ -4,6 +4,7 @@
  * A message is settled once its run is claimed or found not due: from then on the lease protects the run,
  * and the sweep finds it if this invocation dies. Only a claim that failed makes messages come again.
  */
+import type { SweepPart } from "../engine/ports.ts";
 import { dispatchTurns, type Loopback, type TurnRef } from "../runtime/dispatch-turns.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { readMessage } from "./message.ts";
@@ -14,7 +15,7 @@ export interface ConsumerDeps {
   readonly waitMs: number;
   /** Keeps the invocation alive for what goes on after the handler has returned. */
   readonly waitUntil: (work: Promise<unknown>) => void;
-  readonly sweep: (only?: "events") => Promise<void>;
+  readonly sweep: (only?: SweepPart) => Promise<void>;
   /** Does the cron's work where the cron has stopped. Never rejects. */
   readonly sweepIfLate: () => Promise<void>;
 }
@@ -25,7 +26,7 @@ const RETRY_SECONDS = 5;
 export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unknown>): Promise<void> {
   const now: { message: Message<unknown>; ref: TurnRef }[] = [];
   const held = new Map<number, TurnRef[]>();
-  const sweeps = new Set<"events" | undefined>();
+  const sweeps = new Set<SweepPart | undefined>();
   for (const message of batch.messages) {
     const wakeUp = readMessage(message.body);
     if (wakeUp?.kind === "run" && wakeUp.holdMs === 0) {
@@ -39,9 +40,9 @@ export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unk
     message.ack();
   }
   const work: Promise<unknown>[] = [...held].map(([ms, later]) => holdAndDispatch(deps, ms, later));
-  // All of them see to events as well.
+  // All of them see to each of the parts as well.
   if (sweeps.has(undefined)) work.push(deps.sweep());
-  else if (sweeps.has("events")) work.push(deps.sweep("events"));
+  else for (const only of sweeps) work.push(deps.sweep(only));
   if (now.length > 0) work.push((await dispatchAndSettle(deps, now)).done);
   work.push(deps.sweepIfLate());
   await waitFor(deps, Promise.all(work));

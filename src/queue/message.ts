@@ -1,3 +1,4 @@
+import type { SweepPart } from "../engine/ports.ts";
 import type { TurnRef } from "../runtime/dispatch-turns.ts";
 
 /**
@@ -15,11 +16,11 @@ export type WakeUpMessage =
       readonly holdMs?: number;
     }
   /** `only` leaves out what is none of the asker's business. */
-  | { readonly v: 1; readonly sweep: true; readonly only?: "events" };
+  | { readonly v: 1; readonly sweep: true; readonly only?: SweepPart };
 
 export type WakeUp =
   | { readonly kind: "run"; readonly ref: TurnRef; readonly holdMs: number }
-  | { readonly kind: "sweep"; readonly only: "events" | undefined };
+  | { readonly kind: "sweep"; readonly only: SweepPart | undefined };
 
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
@@ -28,7 +29,7 @@ export function readMessage(body: unknown): WakeUp | null {
   if (typeof body !== "object" || body === null) return null;
   const { v, tenant, runId, branch, holdMs = 0, sweep, only } = body as Record<string, unknown>;
   if (v !== 1) return null;
-  if (sweep === true) return { kind: "sweep", only: only === "events" ? only : undefined };
+  if (sweep === true) return { kind: "sweep", only: only === "events" || only === "bulk" ? only : undefined };
   if (typeof tenant !== "string" || !isStorable(tenant)) return null;
   if (typeof runId !== "string" || !ULID.test(runId)) return null;
   if (branch !== undefined && (typeof branch !== "string" || !isStorable(branch))) return null;

@@ -1,3 +1,5 @@
+import type { Bulks } from "../engine/bulk.ts";
+import type { History } from "../engine/history.ts";
 import type { Overview } from "../engine/overview.ts";
 import type { Addresses } from "../engine/platform.ts";
 import type { Clock, EventSink, Store, Transactions, WakeUps } from "../engine/ports.ts";
@@ -10,6 +12,8 @@ export interface Runtime {
   readonly store: Store;
   readonly reads: Reads;
   readonly overview: Overview;
+  readonly history: History;
+  readonly bulks: Bulks;
   readonly wakeUps: WakeUps;
   readonly clock: Clock;
   readonly registry: Registry;

@@ -11,6 +11,11 @@ const w = alias(waits, "w");
 const b = alias(branches, "b");
 export const build = new QueryBuilder();
 
+export const FINGERPRINT = sql`pawl.fingerprint(${r.workflow}, ${r.failure})`;
+
+/** What a person must look at. An index knows these by this very condition. */
+export const IS_DEAD_LETTER = and(sql`${r.status} in ('failed', 'dead')`, isNull(r.discardedAt));
+
 /** Of a waiting run: it sleeps, or backs off before a retry, and nothing else can move it. */
 export const WAITS_FOR_TIME = and(
   notExists(
@@ -77,6 +82,7 @@ export function matching(tenant: string, filter: RunFilter, before: string | nul
     newerThan === undefined ? undefined : gt(r.id, newerThan),
     oldest === undefined ? undefined : gte(r.id, oldest),
     isWaitingFor(filter.waitingFor),
+    filter.fingerprint === undefined ? undefined : sql`${FINGERPRINT} = ${filter.fingerprint}`,
     input === undefined ? undefined : sql`${r.input} #>> ${textArray(input.path)}::text[] = ${input.value}`,
   );
 }

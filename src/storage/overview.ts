@@ -2,7 +2,9 @@ import type { Overview } from "../engine/overview.ts";
 import { bounded } from "./bounded.ts";
 import type { Db } from "./db.ts";
 import { countRuns } from "./overview/count-runs.ts";
+import { groupDeadLetters } from "./overview/dead-letter-groups.ts";
 import { readLive } from "./overview/live.ts";
+import { findMatching } from "./overview/matching.ts";
 import { readStandings } from "./overview/standings.ts";
 import { readTimeline } from "./overview/timeline.ts";
 
@@ -16,6 +18,8 @@ export function createOverview(unbounded: Db): Overview {
     countRuns: (tenant, filter) => countRuns(db, tenant, filter),
     standings: (tenant, runIds) => readStandings(db, tenant, runIds),
     timeline: (ref, limit, after) => readTimeline(db, ref, limit, after),
+    matching: (tenant, kind, filter) => findMatching(db, tenant, kind, filter),
+    deadLetterGroups: (tenant, filter) => groupDeadLetters(db, tenant, filter),
     live: (ref) => readLive(db, ref),
   };
 }

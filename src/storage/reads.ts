@@ -1,5 +1,5 @@
 /** The questions behind lists and pages: keyset pages, and payloads only where one run is asked for. */
-import { and, asc, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { Json } from "../engine/codec.ts";
 import type { Failure } from "../engine/failure.ts";
@@ -8,7 +8,7 @@ import type { Run } from "../engine/run.ts";
 import { bounded } from "./bounded.ts";
 import { listChannels } from "./channels.ts";
 import type { Db, Statement } from "./db.ts";
-import { build, matching, r, withStatus } from "./filter.ts";
+import { build, IS_DEAD_LETTER, matching, r, withStatus } from "./filter.ts";
 import { listMembers } from "./groups.ts";
 import { findEvent, listEvents } from "./outbox.ts";
 import { type RunDetailRow, type RunRow, toRun, toRunDetail } from "./rows.ts";
@@ -95,10 +95,9 @@ export function createReads(db: Db): Reads {
     },
 
     deadLetters: (tenant, filter, limit, before) => {
-      const unseen = and(inArray(r.status, ["failed", "dead"]), isNull(r.discardedAt));
       const { statuses } = filter;
       const asked = statuses === undefined ? undefined : inArray(r.status, [...statuses]);
-      return list(and(matching(tenant, filter, before), unseen, asked), limit);
+      return list(and(matching(tenant, filter, before), IS_DEAD_LETTER, asked), limit);
     },
 
     async searchEnd(tenant, filter, before) {

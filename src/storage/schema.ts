@@ -10,10 +10,12 @@ import {
   text,
   timestamp,
 } from "drizzle-orm/pg-core";
+import type { Bulk, BulkFailure, BulkSource, BulkVerb } from "../engine/bulk.ts";
 import type { Json } from "../engine/codec.ts";
 import type { DeliveryKind, DeliveryOutcome, FailedAttempt } from "../engine/delivery.ts";
 import type { SendStatus } from "../engine/event.ts";
 import type { Failure } from "../engine/failure.ts";
+import type { ActionVerb } from "../engine/history.ts";
 import type { EntryKind, EntryOutcome, Wait } from "../engine/journal.ts";
 import type { Phase, RunStatus, Verdict } from "../engine/run.ts";
 import type { ChannelMode } from "../engine/workflow.ts";
@@ -287,6 +289,54 @@ export const outboxSends = pawl.table(
     sentAt: instant("sent_at"),
   },
   (table) => [primaryKey({ columns: [table.tenant, table.runId, table.sink, table.seq] })],
+);
+
+export const actions = pawl.table(
+  "actions",
+  {
+    tenant: text("tenant").notNull(),
+    id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity(),
+    runId: text("run_id").notNull(),
+    verb: text("verb").$type<ActionVerb>().notNull(),
+    doneBy: text("done_by").notNull(),
+    doneAt: instant("done_at").notNull(),
+    newRunId: text("new_run_id"),
+    bulkId: text("bulk_id"),
+    note: text("note"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.id] })],
+);
+
+export const bulkActions = pawl.table(
+  "bulk_actions",
+  {
+    tenant: text("tenant").notNull(),
+    id: text("id").notNull(),
+    verb: text("verb").$type<BulkVerb>().notNull(),
+    source: text("source").$type<BulkSource["kind"]>().notNull(),
+    asked: jsonb("asked").$type<Json>(),
+    filter: jsonb("filter").$type<Json>(),
+    ids: jsonb("ids").$type<readonly string[]>(),
+    compensate: boolean("compensate").notNull().default(false),
+    rate: integer("rate").notNull(),
+    note: text("note"),
+    doneBy: text("done_by").notNull(),
+    idempotencyKey: text("idempotency_key"),
+    status: text("status").$type<Bulk["status"]>().notNull().default("running"),
+    matching: integer("matching").notNull(),
+    matchingExact: boolean("matching_exact").notNull(),
+    done: integer("done").notNull().default(0),
+    skipped: integer("skipped").notNull().default(0),
+    failed: integer("failed").notNull().default(0),
+    failures: jsonb("failures").$type<readonly BulkFailure[]>().notNull().default([]),
+    cursor: text("cursor"),
+    turn: integer("turn").notNull().default(0),
+    nextAt: instant("next_at"),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+    finishedAt: instant("finished_at"),
+  },
+  (table) => [primaryKey({ columns: [table.tenant, table.id] })],
 );
 
 export const ticks = pawl.table("ticks", {

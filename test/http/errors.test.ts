@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Bulks } from "../../src/engine/bulk.ts";
 import * as engineErrors from "../../src/engine/errors.ts";
+import type { History } from "../../src/engine/history.ts";
 import type { Overview } from "../../src/engine/overview.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
@@ -24,7 +26,14 @@ class OddlyCoded extends PawlError {
 async function failing(error: unknown) {
   const port = new Proxy({}, { get: () => () => Promise.reject(error) });
   const { runtime, tokens, reported } = await appWith();
-  const broken = { ...runtime, store: port as Store, reads: port as Reads, overview: port as Overview };
+  const broken = {
+    ...runtime,
+    store: port as Store,
+    reads: port as Reads,
+    overview: port as Overview,
+    history: port as History,
+    bulks: port as Bulks,
+  };
   return { ...serve({ unready: null, runtime: broken, tokens }), reported };
 }
 
@@ -60,6 +69,8 @@ describe("the table of errors", () => {
     new refused.NotAwaited(RUN_ID, "x"),
     new refused.UnknownStep(RUN_ID, "x"),
     new refused.QueryTimeout(5_000),
+    new refused.BulkNotFound("x"),
+    new refused.BulkOver("x"),
     new refused.EntryNotFound(RUN_ID, "7"),
     new refused.StateNotFound(RUN_ID, "x"),
     new refused.InvalidSignalName("x#y"),

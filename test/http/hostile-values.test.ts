@@ -226,7 +226,11 @@ describe("parameters", () => {
   const KNOWN: Readonly<Record<string, readonly string[]>> = {
     "GET /api/runs": [...PAGE, ...FILTERS, "input.a"],
     "GET /api/runs/counts": [...FILTERS, "input.a"],
-    "GET /api/dead-letters": [...PAGE, ...FILTERS, "input.a"],
+    "GET /api/dead-letters": [...PAGE, ...FILTERS, "fingerprint", "input.a"],
+    "GET /api/dead-letters/groups": [...FILTERS, "fingerprint", "input.a"],
+    "GET /api/runs/:id/history": PAGE,
+    "GET /api/history": PAGE,
+    "GET /api/bulk": PAGE,
     "GET /api/runs/:id/journal": PAGE,
     "GET /api/runs/:id/timeline": PAGE,
     "GET /api/runs/:id/result": ["wait"],

@@ -35,12 +35,14 @@ export interface LiveApp {
 
 export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<LiveApp> {
   const database = await createDatabase();
-  const { store, reads, overview } = database;
+  const { store, reads, overview, history, bulks } = database;
   const runtime: Runtime = {
     ...runtimeOf({ workflows }),
     store,
     reads,
     overview,
+    history,
+    bulks,
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     newRunId: () => ulid(),
   };

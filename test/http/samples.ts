@@ -100,6 +100,24 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     body: { from: "charge", version: 1 },
     given: { "idempotency-key": "k-4" },
   },
+  "GET /api/runs/:id/history": { path: `/api/runs/${RUN_ID}/history` },
+  "POST /api/runs/:id/notes": { path: `/api/runs/${RUN_ID}/notes`, body: { note: "looked at it" } },
+  "GET /api/history": { path: "/api/history" },
+  "GET /api/bulk": { path: "/api/bulk" },
+  "POST /api/bulk": {
+    path: "/api/bulk",
+    body: {
+      verb: "cancel",
+      runs: { workflow: "echo", status: "ready,running", tag: ["vip"], "input.a": "1" },
+      compensate: true,
+      rate: 5,
+      note: "wrong prices",
+      dryRun: false,
+    },
+    given: { "idempotency-key": "k-5" },
+  },
+  "GET /api/bulk/:id": { path: `/api/bulk/${RUN_ID}` },
+  "POST /api/bulk/:id/abort": { path: `/api/bulk/${RUN_ID}/abort`, body: {} },
   "POST /hooks/:token": { path: `/hooks/${"A".repeat(43)}`, body: VALUE },
   "GET /api/channels": { path: "/api/channels" },
   "POST /api/channels/:name/messages": {
@@ -115,6 +133,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "POST /api/events/:id/redeliver": { path: `/api/events/${RUN_ID}%2Ftell/redeliver`, body: {} },
   "GET /api/dead-letters": { path: "/api/dead-letters" },
   "GET /api/dead-letters/export": { path: "/api/dead-letters/export?format=csv" },
+  "GET /api/dead-letters/groups": { path: "/api/dead-letters/groups" },
   "POST /api/dead-letters/:id/revive": { path: `/api/dead-letters/${RUN_ID}/revive`, body: {} },
   "POST /api/dead-letters/:id/discard": { path: `/api/dead-letters/${RUN_ID}/discard`, body: {} },
 };

@@ -1,6 +1,8 @@
 /** An app over a runtime of memory: what these tests ask is what HTTP does, not what storage does. */
 import * as z from "zod";
+import type { Bulks } from "../../src/engine/bulk.ts";
 import type { Encoded } from "../../src/engine/codec.ts";
+import type { Action, History, NewAction } from "../../src/engine/history.ts";
 import type { Overview } from "../../src/engine/overview.ts";
 import type { StartedRun, Store } from "../../src/engine/ports.ts";
 import type { JournalLine, Reads } from "../../src/engine/reads.ts";
@@ -86,10 +88,18 @@ export interface Ports {
   store?: Partial<Store>;
   reads?: Partial<Reads>;
   overview?: Partial<Overview>;
+  history?: Partial<History>;
+  bulks?: Partial<Bulks>;
 }
 
 /** An app whose ports are the given ones, with a request helper that presents the token. */
-export async function appWith({ store = {}, reads = {}, overview = {} }: Ports = {}) {
+export async function appWith({
+  store = {},
+  reads = {},
+  overview = {},
+  history = {},
+  bulks = {},
+}: Ports = {}) {
   const reported: { what: string; error: unknown }[] = [];
   let clock = NOW;
   let ids = 0;
@@ -105,6 +115,8 @@ export async function appWith({ store = {}, reads = {}, overview = {} }: Ports =
       live: async () => ({ turnBegunAt: null, sleeps: [], branches: [] }),
       ...overview,
     }),
+    history: only("history", { add: async (action) => toAction(action), list: async () => [], ...history }),
+    bulks: only("bulks", bulks),
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     clock: {
       now: () => clock,
@@ -184,6 +196,10 @@ export async function watchedApp(ports: Ports = {}) {
     },
   });
   return { ...serve({ unready: null, runtime: watched, tokens }), asked };
+}
+
+function toAction(action: NewAction): Action {
+  return { newRunId: null, note: null, bulkId: null, ...action, id: 1, at: NOW };
 }
 
 /** The answer a storage gives that has never seen the key. */

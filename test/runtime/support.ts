@@ -86,6 +86,8 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
     store: only("store", store),
     reads: only("reads", reads),
     overview: only("overview", {}),
+    history: only("history", {}),
+    bulks: only("bulks", {}),
     wakeUps: only("wake-ups", {
       send: async (due) => {
         woken.push(...due);

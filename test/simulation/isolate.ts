@@ -2,9 +2,10 @@
  * A worker: the real runtime on the in-memory store. Each call of a port is a point before it happens and another
  * before its answer arrives, so an isolate can be paused, killed or lied to wherever a real one can.
  */
+
 import { sweep, tick } from "../../src/cron/tick.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
-import type { Clock } from "../../src/engine/ports.ts";
+import type { Clock, SweepPart } from "../../src/engine/ports.ts";
 import { consumeWakeUps } from "../../src/queue/consumer.ts";
 import type { WakeUpMessage } from "../../src/queue/message.ts";
 import { createWakeUps } from "../../src/queue/producer.ts";
@@ -39,6 +40,9 @@ export class Isolate {
       reads: this.wrapped(memory.reads),
       // Nobody looks at the whole deployment here.
       overview: {} as Runtime["overview"],
+      history: {} as Runtime["history"],
+      // No bulk action is ever started.
+      bulks: { claim: async () => [] } as unknown as Runtime["bulks"],
       transactions: this.wrapped(memory.transactions),
       wakeUps: createWakeUps({
         send: (body: WakeUpMessage, options?: QueueSendOptions) => this.send([{ body, ...options }]),
@@ -78,7 +82,7 @@ export class Isolate {
       loopback,
       waitMs: this.world.config.consumerWaitMs,
       waitUntil: () => {},
-      sweep: (only?: "events") => sweep(runtime, only),
+      sweep: (only?: SweepPart) => sweep(runtime, only),
       sweepIfLate: async () => {},
     };
     consumeWakeUps(deps, batch.handed).then(

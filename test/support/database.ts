@@ -1,9 +1,13 @@
 import pg from "pg";
 import { inject } from "vitest";
+import type { Bulks } from "../../src/engine/bulk.ts";
+import type { History } from "../../src/engine/history.ts";
 import type { Overview } from "../../src/engine/overview.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
+import { createBulks } from "../../src/storage/bulks.ts";
 import { connect, type Db } from "../../src/storage/db.ts";
+import { createHistory } from "../../src/storage/history.ts";
 import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
@@ -18,6 +22,8 @@ export interface TestDatabase {
   readonly store: Store;
   readonly reads: Reads;
   readonly overview: Overview;
+  readonly history: History;
+  readonly bulks: Bulks;
   /** Moves the one clock; every session sees it at once. */
   moveClock(ms: number): Promise<void>;
   /** Rows of a statement, for looking at what was written. */
@@ -59,6 +65,8 @@ export function openDatabase(
     store: createStore(db),
     reads: createReads(db),
     overview: createOverview(db),
+    history: createHistory(db),
+    bulks: createBulks(db),
     async moveClock(ms) {
       offset += ms;
       await pool.query(`create or replace function pawl.clock() returns timestamptz language sql volatile as

@@ -16,4 +16,6 @@ export const TABLES = [
   "mutations",
   "outbox",
   "outbox_sends",
+  "actions",
+  "bulk_actions",
 ] as const;

@@ -4,6 +4,7 @@ import { forkRun } from "../../runtime/fork-run.ts";
 import { jsonBody, optionalBody } from "../body.ts";
 import type { HttpEnv } from "../context.ts";
 import { refOf } from "../find-run.ts";
+import { noteWhatWasDone } from "../note.ts";
 import { presentRun } from "../present.ts";
 import { ForkBody, idempotencyKeyOf, RerunBody } from "../start-body.ts";
 
@@ -13,14 +14,16 @@ export const forks = new Hono<HttpEnv>()
     const { from, ...body } = c.req.valid("json");
     const input = "input" in body ? { value: body.input } : undefined;
     const idempotencyKey = idempotencyKeyOf(c.req.raw.headers);
-    return answer(c, await forkRun(c.var.runtime, refOf(c), { from, input, idempotencyKey }));
+    return answer(c, "rerun", await forkRun(c.var.runtime, refOf(c), { from, input, idempotencyKey }));
   })
   .post("/:id/fork", jsonBody(ForkBody), async (c) => {
     const idempotencyKey = idempotencyKeyOf(c.req.raw.headers);
-    return answer(c, await forkRun(c.var.runtime, refOf(c), { ...c.req.valid("json"), idempotencyKey }));
+    const forked = await forkRun(c.var.runtime, refOf(c), { ...c.req.valid("json"), idempotencyKey });
+    return answer(c, "fork", forked);
   });
 
-function answer(c: Context<HttpEnv>, { run, created }: StartedRun) {
+async function answer(c: Context<HttpEnv>, verb: "rerun" | "fork", { run, created }: StartedRun) {
+  if (created) await noteWhatWasDone(c, verb, run.runId);
   c.header("Location", `/api/runs/${run.runId}`);
   return created ? c.json(presentRun(run), 201) : c.json(presentRun(run), 200);
 }

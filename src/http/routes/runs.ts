@@ -10,6 +10,7 @@ import type { HttpEnv } from "../context.ts";
 import { pageOf } from "../cursor.ts";
 import { exportQuery, exportRuns } from "../export.ts";
 import { findRun, refOf } from "../find-run.ts";
+import { noteWhatWasDone } from "../note.ts";
 import {
   iso,
   presentDetail,
@@ -32,7 +33,7 @@ export const runs = new Hono<HttpEnv>()
     const { runtime, principal } = c.var;
     return c.json({ counts: await runtime.overview.countRuns(principal.tenant, c.req.valid("query")) });
   })
-  .get("/export", exportQuery, (c) => {
+  .get("/export", exportQuery("runs"), (c) => {
     const { filter, format } = c.req.valid("query");
     return exportRuns(c, c.var.runtime.reads.runs, filter, format);
   })
@@ -97,14 +98,17 @@ export const runs = new Hono<HttpEnv>()
   })
   .post("/:id/cancel", optionalBody(CancelBody), async (c) => {
     await cancelRun(c.var.runtime, refOf(c), c.req.valid("json").compensate ?? false);
+    await noteWhatWasDone(c, "cancel");
     return c.json(presentDetail(await findRun(c)));
   })
   .post("/:id/pause", noBody, async (c) => {
     await pauseRun(c.var.runtime, refOf(c));
+    await noteWhatWasDone(c, "pause");
     return c.json(presentDetail(await findRun(c)));
   })
   .post("/:id/resume", noBody, async (c) => {
     await resumeRun(c.var.runtime, refOf(c));
+    await noteWhatWasDone(c, "resume");
     return c.json(presentDetail(await findRun(c)));
   })
   .post("/:id/signals/:name", optionalBody(SignalBody), async (c) => {
@@ -117,6 +121,7 @@ export const runs = new Hono<HttpEnv>()
     const ref = refOf(c);
     const key = c.req.param("key");
     await resolveStep(c.var.runtime, ref, key, c.req.valid("json"));
+    await noteWhatWasDone(c, "resolve");
     return c.json({ id: ref.runId, step: key, accepted: true } as const, 202);
   })
   .route("/", forks);
