@@ -298,7 +298,7 @@ describe("/healthz", () => {
 });
 
 test("the API's type is enough for a typed client", async () => {
-  const { call } = await appWith({ reads: { runs: async () => [runWith()] } });
+  const { call } = await appWith({ reads: { runs: async () => [runWith()], searchEnd: async () => null } });
   const fetch = (input: RequestInfo | URL, init?: RequestInit) => {
     const { pathname, search } = new URL(String(input));
     return call(`${pathname}${search}`, init);
