@@ -83,10 +83,17 @@ test("of a thousand signals to one run each arrives once and in order, and no ot
 
   const taken: { readonly id: number; readonly payload: unknown }[] = [];
   let sent = false;
-  void sending.then(() => {
-    sent = true;
-  });
+  let problem: unknown;
+  sending.then(
+    () => {
+      sent = true;
+    },
+    (error: unknown) => {
+      problem = error;
+    },
+  );
   while (taken.length < SIGNALS) {
+    if (problem !== undefined) throw problem;
     const over = sent;
     const { claimed } = await store.claimRuns([ref(hot)], LEASE);
     for (const turn of claimed) {

@@ -2,9 +2,18 @@
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** `cut before`: Postgres never sees the commit. `cut after`: it has committed, and nobody is told. */
 export type CommitFate = "pass" | "cut before" | "cut after";
+
+/** How bytes travel, in both directions. */
+export interface Pace {
+  /** They arrive in pieces of at most so many. */
+  readonly piece: number;
+  /** Waited for before each piece. */
+  readonly delayMs: () => number;
+}
 
 export interface PostgresProxy {
   /** The same database, reached through here. */
@@ -13,6 +22,10 @@ export interface PostgresProxy {
   readonly commits: number;
   /** Asked at each. */
   onCommit: () => CommitFate | Promise<CommitFate>;
+  /** Undefined passes everything on as it comes. */
+  pace: Pace | undefined;
+  /** How many pieces were held back. */
+  readonly delayed: number;
   /** False refuses new connections. */
   accepts: boolean;
   stop(): Promise<void>;
@@ -25,6 +38,17 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let commits = 0;
+  let delayed = 0;
+
+  const deliver = async (to: Socket, data: Buffer) => {
+    const { pace } = proxy;
+    if (pace === undefined) return void to.write(data);
+    for (let at = 0; at < data.length; at += pace.piece) {
+      await pause(pace.delayMs());
+      delayed += 1;
+      to.write(data.subarray(at, at + pace.piece));
+    }
+  };
 
   const carry = (client: Socket) => {
     if (!proxy.accepts) return client.destroy();
@@ -35,6 +59,7 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     };
     let cutsAnswer = false;
     let before = Promise.resolve();
+    let answered = Promise.resolve();
     client.on("data", (data) => {
       before = before.then(async () => {
         if (data.includes(COMMIT)) {
@@ -43,12 +68,12 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
           if (fate === "cut before") return cut();
           cutsAnswer = fate === "cut after";
         }
-        server.write(data);
+        await deliver(server, data);
       });
     });
     server.on("data", (data) => {
-      if (cutsAnswer) cut();
-      else client.write(data);
+      if (cutsAnswer) return cut();
+      answered = answered.then(() => deliver(client, data));
     });
     for (const socket of both) {
       sockets.add(socket);
@@ -70,7 +95,11 @@ export async function startPostgresProxy(url: string): Promise<PostgresProxy> {
     get commits() {
       return commits;
     },
+    get delayed() {
+      return delayed;
+    },
     onCommit: () => "pass",
+    pace: undefined,
     accepts: true,
     async stop() {
       for (const socket of sockets) socket.destroy();
