@@ -16,8 +16,12 @@ export const FAULTS = [
   "kill",
   /** An isolate stands still, and goes on later. */
   "pause",
-  /** An isolate stands still just before it commits, until somebody else has claimed a run: the rarest of windows. */
+  /** An isolate stands still just before it writes, until somebody else has claimed a run: the rarest of windows. */
   "zombie",
+  /** What a user asks for is done just before a claim or a commit, and nothing else in between. */
+  "crossed",
+  /** An isolate dies just after it has claimed, or just before it sends wake-ups. */
+  "cut down",
   /** Between what happens and its answer others may come. */
   "slow answers",
   /** Workers' clocks differ from the database's. */
