@@ -94,11 +94,11 @@ const LOCK_CHANNEL = lock("h.tenant = $2 and h.name = $3", `w.tenant = $2 and w.
 const LOCK_TENANT = lock("h.tenant = $2", "w.tenant = $2");
 const LOCK_ALL = lock("true", "true");
 
-/** `cursor` is null where there is no subscription; `place` is that in the queue of the channel, `nth` that among the run's own. */
+/** `cursor` is null where there is no subscription; `place` is that in the queue of the channel, `nth` that among the run's own. What one run is brought arrives in the order of its waits. */
 const BRING = `
 with at as materialized (select pawl.clock() as now),
 waiting as materialized (
-  select w.tenant, w.run_id, w.key, w.name as channel, h.mode, s.cursor,
+  select w.tenant, w.run_id, w.key, w.name as channel, w.begun_at, h.mode, s.cursor,
     row_number() over (partition by w.tenant, w.name, s.cursor is null order by w.begun_at, w.run_id, length(w.key), w.key) as place,
     row_number() over (partition by w.tenant, w.name, w.run_id order by w.begun_at, length(w.key), w.key) as nth
   from pawl.committed() c
@@ -154,11 +154,13 @@ claimed as (
 ),
 delivered as (
   insert into pawl.deliveries (tenant, run_id, kind, name, outcome, payload, payload_meta, failure, message_id, arrived_at)
-  select b.tenant, b.run_id, 'message', b.key, 'completed', b.payload, b.payload_meta, null, b.message_id, at.now
-  from brought b cross join at
-  union all
-  select w.tenant, w.run_id, 'message', w.key, 'failed', null, null, $1::jsonb, null, at.now
-  from waiting w cross join at where w.cursor is null
+  select d.tenant, d.run_id, 'message', d.key, d.outcome, d.payload, d.payload_meta, d.failure, d.message_id, at.now
+  from (
+    select b.*, 'completed' as outcome, null::jsonb as failure from brought b
+    union all
+    select w.*, null, null, null, 'failed', $1::jsonb from waiting w where w.cursor is null
+  ) d cross join at
+  order by d.begun_at, length(d.key), d.key
   returning tenant, run_id
 ),
 bumped as (${bump("delivered")})

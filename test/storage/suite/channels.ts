@@ -259,6 +259,24 @@ export function channelsSuite(bed: () => Bed): void {
     });
   });
 
+  test("what several waits of one run are brought at once arrives in the order of the waits", async () => {
+    const { subscriber, park } = receiversOf(bed());
+    const run = await subscriber("news");
+    const waits = [
+      ["receive#3", "nowhere"],
+      ["receive#2", "news"],
+      ["receive", "nowhere"],
+    ].map(([key = "", name = ""]) => ({ key, kind: "message" as const, name, due: null }));
+    await publish("news", "a");
+    await park(run, "news", {}, { waits });
+    await bed().store.matchMessages("default", null, MANY);
+    expect((await bed().claim(run)).inbox.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ["receive", "failed"],
+      ["receive#2", "completed"],
+      ["receive#3", "failed"],
+    ]);
+  });
+
   describe("messages", () => {
     test("the same id again is accepted and changes nothing", async () => {
       const { receiver, readAll } = receiversOf(bed());
