@@ -58,54 +58,8 @@ function settle(sends: readonly ClaimedSend[], fields: Partial<SendOutcome> = {}
     })),
   );
 }
-const again = (sends: readonly ClaimedSend[], retryInMs: number) =>
-  settle(sends, { status: "pending", retryInMs, error: "no" });
-
-const sends = () =>
-  database.rows("select sink, status, attempts, last_error from pawl.outbox_sends order by sink, seq");
 
 describe("routing", () => {
-  test("an event goes to every sink that wants its type, and once", async () => {
-    await emit(
-      await claimed(),
-      "order.paid",
-      "order.shipped",
-      "invoice.paid",
-      "orders",
-      "order_paid",
-      "ORDER.PAID",
-    );
-    const routes = [
-      ALL,
-      { sink: "one", types: ["order.paid"] },
-      { sink: "two", types: ["order.*", "invoice.paid"] },
-      { sink: "odd", types: ["order_*", "%.paid"] },
-    ];
-    expect(await route(...routes)).toBe(6);
-    expect(await route(...routes)).toBe(0);
-    const rows = await database.rows<{ sink: string; types: string[] }>(
-      `select s.sink, array_agg(o.type order by o.seq) as types from pawl.outbox_sends s
-       join pawl.outbox o on o.tenant = s.tenant and o.seq = s.seq group by s.sink order by s.sink`,
-    );
-    expect(rows).toEqual([
-      {
-        sink: "all",
-        types: ["order.paid", "order.shipped", "invoice.paid", "orders", "order_paid", "ORDER.PAID"],
-      },
-      { sink: "odd", types: ["order_paid"] },
-      { sink: "one", types: ["order.paid"] },
-      { sink: "two", types: ["order.paid", "order.shipped", "invoice.paid"] },
-    ]);
-  });
-
-  test("a sink that is configured later gets nothing old", async () => {
-    const run = await emit(await claimed(), "old");
-    await store().routeEvents([], 100);
-    await emit(run, "new");
-    await route();
-    expect((await claim()).map(({ event }) => event.type)).toEqual(["new"]);
-  });
-
   test("an event is not on its way before an earlier one of its run that somebody else routes", async () => {
     const run = await emit(await claimed(), "first");
     const routing = `with o as (update pawl.outbox set routed_at = now() returning *)
@@ -121,67 +75,7 @@ describe("routing", () => {
   });
 });
 
-describe("order", () => {
-  test("the events of one turn are sent in the order in which they were emitted, one after the other", async () => {
-    await emit(await claimed(), ...Array.from({ length: 20 }, () => "step"));
-    await route();
-    const order: unknown[] = [];
-    for (let sent = await claim(); sent.length > 0; sent = await claim()) {
-      expect(sent).toHaveLength(1);
-      order.push(...numbers(sent));
-      await settle(sent);
-    }
-    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-  });
-
-  test("a later event waits until the earlier one is sent, however often that is tried again", async () => {
-    await emit(await claimed(), "a", "b");
-    await route();
-    for (let attempt = 1; attempt <= 3; attempt++) {
-      const first = await claim();
-      expect(numbers(first)).toEqual([1]);
-      expect(first[0]?.attempt).toBe(attempt);
-      await again(first, 1_000);
-      expect(await claim()).toEqual([]);
-      await database.moveClock(1_001);
-    }
-    await settle(await claim());
-    expect(numbers(await claim())).toEqual([2]);
-  });
-
-  test("a dead event no longer holds up those after it", async () => {
-    await emit(await claimed(), "a", "b");
-    await route();
-    await settle(await claim(), { status: "dead", error: "gone" });
-    expect(numbers(await claim())).toEqual([2]);
-  });
-
-  test("runs and sinks do not wait for each other", async () => {
-    await emit(await claimed(), "a");
-    await emit(await claimed(), "a");
-    await route(ALL, { sink: "other", types: ["a"] });
-    await again(await claim("all", 1), MINUTE);
-    expect(numbers(await claim("all"))).toEqual([2]);
-    expect(numbers(await claim("other"))).toEqual([1, 2]);
-  });
-});
-
 describe("claims", () => {
-  test("what is being sent is not sent by another at the same time, and comes again when that one is lost", async () => {
-    await emit(await claimed(), "a");
-    await route();
-    const lost = await claim();
-    expect(await claim()).toEqual([]);
-    await database.moveClock(MINUTE + 1);
-    const found = await claim();
-    expect(found).toMatchObject([{ attempt: 2 }]);
-    // The first one was only slow. What it says now is about a try that nobody counts on any more.
-    await settle(lost, { status: "dead", error: "late" });
-    expect(await sends()).toEqual([{ sink: "all", status: "pending", attempts: 2, last_error: null }]);
-    await settle(found);
-    expect(await sends()).toMatchObject([{ status: "sent" }]);
-  });
-
   test("side by side they share what is due", async () => {
     for (let i = 0; i < 30; i++) await emit(await claimed(), "a");
     await route();
@@ -215,71 +109,6 @@ describe("claims", () => {
     });
     await settle(first === undefined ? [] : [first]);
     expect(only(await claim()).event).toMatchObject({ subject: null, data: undefined });
-  });
-});
-
-test("I2: a turn that has moved on emits nothing", async () => {
-  const run = await claimed();
-  await store().cancelRun(run, false);
-  const event = { id: "1", type: "a", subject: null, data: null };
-  await store().commitTurns([decision(run, { effects: [{ kind: "emit", event }] })]);
-  expect(await database.rows("select * from pawl.outbox")).toEqual([]);
-});
-
-describe("what people do", () => {
-  test("a dead event is sent again with all its tries", async () => {
-    const run = await claimed();
-    await emit(run, "a");
-    await route();
-    const id = `${run.runId}/1`;
-    expect(await store().redeliverEvent("default", id)).toBe("not_dead");
-    await settle(await claim(), { status: "dead", error: "gone" });
-    expect(await store().redeliverEvent("somebody", id)).toBe("not_found");
-    expect(await store().redeliverEvent("default", id)).toBe("redelivered");
-    expect(await claim()).toMatchObject([{ attempt: 1 }]);
-  });
-
-  test("lists are newest first, by pages, and filter by run and by what became of the event", async () => {
-    const [one, two] = [await claimed(), await claimed()];
-    await emit(one, "a");
-    await emit(two, "b");
-    await emit(await claimed("somebody"), "c");
-    await route();
-    await settle((await claim()).slice(0, 1), { status: "dead", error: "gone" });
-    await emit(await claimed(), "d");
-    const list = async (filter = {}, limit = 10, before: number | null = null) =>
-      (await database.reads.events("default", filter, limit, before)).map(({ type }) => type);
-    expect(await list()).toEqual(["d", "b", "a"]);
-    expect(await list({ run: two.runId })).toEqual(["b"]);
-    expect(await list({ status: "dead" })).toEqual(["a"]);
-    expect(await list({ status: "pending" })).toEqual(["d", "b"]);
-    expect(await list({ status: "sent" })).toEqual([]);
-    const [first] = await database.reads.events("default", {}, 1, null);
-    expect(await list({}, 10, first?.seq)).toEqual(["b", "a"]);
-    expect(await database.reads.event("default", `${one.runId}/1`)).toMatchObject({
-      type: "a",
-      runId: one.runId,
-      sends: [{ sink: "all", status: "dead", attempts: 1, lastError: "gone", nextAt: null, sentAt: null }],
-    });
-    expect(await database.reads.event("somebody", `${one.runId}/1`)).toBeNull();
-  });
-
-  test("what was sent everywhere is forgotten once it is old; what is dead or on its way stays", async () => {
-    for (let i = 0; i < 3; i++) await emit(await claimed(), "a");
-    await route();
-    const [sent, dead] = await claim("all", 2);
-    await settle(sent === undefined ? [] : [sent]);
-    await settle(dead === undefined ? [] : [dead], { status: "dead", error: "gone" });
-    expect(await store().forgetEvents(100, 7 * DAY)).toBe(0);
-    await database.moveClock(7 * DAY + 1);
-    await emit(await claimed(), "new");
-    expect(await store().forgetEvents(100, 7 * DAY)).toBe(1);
-    expect(await database.rows("select data from pawl.outbox order by seq")).toEqual([
-      { data: 2 },
-      { data: 3 },
-      { data: 4 },
-    ]);
-    expect(await sends()).toMatchObject([{ status: "dead" }, { status: "pending" }]);
   });
 });
 

@@ -17,12 +17,14 @@ import { groupsSuite } from "./suite/groups.ts";
 import { holdBranchSuite } from "./suite/hold-branch.ts";
 import { hooksSuite } from "./suite/hooks.ts";
 import { listsSuite } from "./suite/lists.ts";
+import { outboxSuite } from "./suite/outbox.ts";
 import { readsSuite } from "./suite/reads.ts";
 import { reclaimBranchesSuite } from "./suite/reclaim-branches.ts";
 import { reclaimLeasesSuite } from "./suite/reclaim-leases.ts";
 import { renewLeaseSuite } from "./suite/renew-lease.ts";
 import { reviveRunSuite } from "./suite/revive-run.ts";
 import { startRunsSuite } from "./suite/start-runs.ts";
+import { transactionsSuite } from "./suite/transactions.ts";
 import { treesSuite } from "./suite/trees.ts";
 import { type Bed, type StoreUnderTest, toBed } from "./support/bed.ts";
 
@@ -51,6 +53,8 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   describe("commitBranches", () => commitBranchesSuite(bed));
   describe("renewBranch and startBranch", () => holdBranchSuite(bed));
   describe("reclaimBranches and collectDueBranches", () => reclaimBranchesSuite(bed));
+  describe("transactions", () => transactionsSuite(bed));
+  describe("outbox", () => outboxSuite(bed));
   describe("reads", () => readsSuite(bed));
   describe("reads, lists of runs", () => listsSuite(bed));
 }

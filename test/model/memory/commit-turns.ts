@@ -13,7 +13,7 @@ import { writeJournal } from "./commit/journal.ts";
 import { PARTS } from "./commit/parts.ts";
 import { refuseWhatTablesRefuse } from "./commit/refuse.ts";
 import { findRun, type State, type StoredRun, tenantOf } from "./tables.ts";
-import { earlier, instantOf, sentAt, spanUntil } from "./values.ts";
+import { byRef, earlier, instantOf, sentAt, spanUntil } from "./values.ts";
 
 export function commitTurns(state: State, decisions: readonly Decision[]): Committed {
   const held: Held[] = [];
@@ -25,6 +25,7 @@ export function commitTurns(state: State, decisions: readonly Decision[]): Commi
     } else missing.push(decision);
   }
   refuseWhatTablesRefuse(held);
+  held.sort((a, b) => byRef(a.run, b.run));
   const turns = held.map((one) => endTurn(state, one));
   const due = held.flatMap(({ run }) => wakeUpOf(state, run));
   for (const part of PARTS) {

@@ -2,10 +2,13 @@
  * What the conformance suite runs against: a store, and the few things that a test does behind its back.
  * An in-memory store passes the same suite by providing the same.
  */
+
+import { clock } from "../../../src/clock.ts";
 import type { Decision } from "../../../src/engine/decide.ts";
-import type { CommittedTurn, Store } from "../../../src/engine/ports.ts";
+import type { CommittedTurn, Store, Transactions } from "../../../src/engine/ports.ts";
 import type { Reads } from "../../../src/engine/reads.ts";
 import type { ClaimedRun, NewRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
+import { createTransactions } from "../../../src/storage/transactions.ts";
 import { createDatabase, type TestDatabase } from "../../support/database.ts";
 import { TABLES } from "../../support/tables.ts";
 import { LEASE, newRun, only } from "./builders.ts";
@@ -13,13 +16,14 @@ import { LEASE, newRun, only } from "./builders.ts";
 export interface StoreUnderTest {
   readonly store: Store;
   readonly reads: Reads;
+  readonly transactions: Transactions;
   moveClock(ms: number): Promise<void>;
   /** A fact arrives for the run, as a signal will bring one (I4). */
   deliver(ref: RunRef): Promise<void>;
   /** What a table holds for the run, in the order of its key. */
   rowsOf(table: Table, run: RunRef): Promise<Row[]>;
-  /** Everything that is stored, to be compared with a later time. */
-  everything(): Promise<unknown>;
+  /** Everything that is stored, to be compared with a later time or with another store. */
+  everything(): Promise<Rows>;
   /** Keys of the timers that the run has. */
   timers(ref: RunRef): Promise<string[]>;
   /** Runs that nothing would ever move again; always empty. */
@@ -43,6 +47,8 @@ export type Table =
   | "run_state"
   | "mutations";
 export type Row = Readonly<Record<string, unknown>>;
+/** Rows by the names of their tables. */
+export type Rows = Readonly<Record<string, readonly Row[]>>;
 
 /** A turn that is durable; null where its run needs no wake-up. */
 export type Answer = CommittedTurn & { readonly wakeInMs: number | null };
@@ -107,6 +113,7 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
   return {
     store: made.store,
     reads: made.reads,
+    transactions: createTransactions(made.url, made.gateway, made.db, clock.sleep),
     async moveClock(ms) {
       moved += ms;
       await made.moveClock(ms);
@@ -126,12 +133,11 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
         tenant,
         runId,
       ]),
-    everything: () =>
-      Promise.all(
-        TABLES.map((table) =>
-          made.rows(`select $1 as table, t as row from pawl.${table} t order by t::text`, [table]),
-        ),
-      ),
+    async everything() {
+      // Several statements in one text have an answer each.
+      const answers = (await made.pool.query(EVERYTHING)) as unknown as readonly { readonly rows: Row[] }[];
+      return Object.fromEntries(ALL_TABLES.map((table, i) => [table, answers[i]?.rows ?? []]));
+    },
     stuckRuns: () => made.rows("select * from pawl.stuck_runs"),
     violations: async () => [],
     async corrupt({ runId }) {
@@ -161,5 +167,9 @@ begin
   raise exception using errcode = 'data_corrupted', message = 'invalid page';
 end $$`;
 
+const ALL_TABLES = [...TABLES, "ticks"];
+
+const EVERYTHING = ALL_TABLES.map((table) => `select * from pawl.${table} t order by t::text`).join("; ");
+
 /** Of small tables, deleting is quicker than truncating. */
-const CLEAR = [...TABLES, "ticks"].map((table) => `delete from pawl.${table}`).join("; ");
+const CLEAR = ALL_TABLES.map((table) => `delete from pawl.${table}`).join("; ");
