@@ -56,6 +56,33 @@ const paused: Columns = { ...parked("paused"), wake_at: "null", paused_at: "now(
 const waiting: Columns = { ...parked("waiting"), wake_at: "null" };
 const compensating: Columns = { phase: "'compensating'", verdict: '\'{"status": "failed", "failure": {}}\'' };
 
+const action = (columns: Columns = {}): string =>
+  insert("actions", {
+    tenant: "'t'",
+    run_id: "'1'",
+    verb: "'cancel'",
+    done_by: "'admin'",
+    done_at: "now()",
+    ...columns,
+  });
+
+const bulk = (columns: Columns = {}): string =>
+  insert("bulk_actions", {
+    tenant: "'t'",
+    id: "'1'",
+    verb: "'cancel'",
+    source: "'runs'",
+    filter: "'{}'",
+    rate: "10",
+    done_by: "'admin'",
+    matching: "1",
+    matching_exact: "true",
+    next_at: "now()",
+    created_at: "now()",
+    updated_at: "now()",
+    ...columns,
+  });
+
 const line = (columns: Columns = {}): string =>
   insert("journal", {
     tenant: "'t'",
@@ -266,6 +293,24 @@ const REFUSED: readonly (readonly [string, string, string[]])[] = [
   ["due_iff_pending", "a pending event that is never due", [send({ next_at: "null" })]],
   ["sent_iff_sent", "a dead event that was sent", [send({ ...sent, status: "'dead'" })]],
   ["outbox_sends_pkey", "a second send of an event", [send(), send()]],
+  ["verb_is_known", "an action that nobody knows", [action({ verb: "'sing'" })]],
+  ["note_says_something", "an empty note", [action({ verb: "'note'" })]],
+  ["bulk_verb_is_known", "a bulk action that nobody knows", [bulk({ verb: "'sing'" })]],
+  [
+    "bulk_status_is_known",
+    "a bulk action of a status that nobody knows",
+    [bulk({ status: "'lost'", next_at: "null", finished_at: "now()" })],
+  ],
+  ["bulk_source_is_known", "a bulk action on what nobody knows", [bulk({ source: "'workers'" })]],
+  ["bulk_has_one_source", "a bulk action on nothing", [bulk({ filter: "null" })]],
+  ["bulk_has_one_source", "a bulk action on ids and on a filter", [bulk({ ids: "'[]'" })]],
+  ["bulk_is_due_while_running", "a bulk action that is never due", [bulk({ next_at: "null" })]],
+  ["bulk_is_over_or_not", "a bulk action that is over and goes on", [bulk({ finished_at: "now()" })]],
+  [
+    "bulk_actions_by_idempotency_key",
+    "a second bulk action of a key",
+    [bulk({ idempotency_key: "'k'" }), bulk({ id: "'2'", idempotency_key: "'k'" })],
+  ],
   ["outbox_in_order", "two events in one place", [numbered(event()), numbered(event({ id: "'2'" }))]],
 ];
 

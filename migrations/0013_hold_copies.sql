@@ -1,6 +1,6 @@
 -- For a copy of a database, be it a restored dump or a branch: `select pawl.hold_everything()`, before a worker reaches it. The copy
 -- knows nothing of being one, and would sleep, step and send as the original does. Afterwards every run is paused, and is
--- resumed like any other; events that were not sent yet count as dead, and can be redelivered one by one.
+-- resumed like any other; events that were not sent yet count as dead, and can be redelivered one by one; bulk actions end.
 create function pawl.hold_everything() returns void language sql as $$
   -- Turns and branches that were under way when the copy was made have nobody who goes on with them.
   update pawl.runs set status = 'paused', paused_at = coalesce(paused_at, pawl.clock()), wake_at = null, wake_up_sent_at = null,
@@ -12,4 +12,6 @@ create function pawl.hold_everything() returns void language sql as $$
   update pawl.outbox_sends set status = 'dead', next_at = null, last_error = 'held: this database is a copy'
   where status = 'pending';
   update pawl.outbox set routed_at = pawl.clock() where routed_at is null;
+  update pawl.bulk_actions set status = 'aborted', next_at = null, finished_at = pawl.clock(), updated_at = pawl.clock()
+  where status = 'running';
 $$;
