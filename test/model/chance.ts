@@ -14,9 +14,8 @@ export class Chance {
   }
 
   pick<T>(items: readonly T[]): T {
-    const picked = items[this.roll(items.length)];
-    if (picked === undefined) throw new Error("nothing to pick from");
-    return picked;
+    if (items.length === 0) throw new Error("nothing to pick from");
+    return items[this.roll(items.length)] as T;
   }
 
   /** One in so many times there is one; else there is none. */

@@ -2,14 +2,14 @@
 import type { Decision, NewBranch, NewWait } from "../../src/engine/decide.ts";
 import type { Effect } from "../../src/engine/effect.ts";
 import type { NewEntry } from "../../src/engine/journal.ts";
-import type { ClaimedRun, NewRun } from "../../src/engine/run.ts";
+import type { ClaimedRun, NewRun, RunRef } from "../../src/engine/run.ts";
 import { boom, DAY, decision, HOUR, MINUTE } from "../storage/support/builders.ts";
 import type { Chance } from "./chance.ts";
 
 const STATUSES = [
   ...(["ready", "ready", "ready", "ready"] as const),
   ...(["waiting", "waiting", "waiting", "waiting", "waiting", "waiting"] as const),
-  ...(["completed", "failed", "dead"] as const),
+  ...(["completed", "completed", "failed", "failed", "dead"] as const),
 ] as const;
 
 /** A decision for whichever turn it is given. */
@@ -23,31 +23,51 @@ export function randomDecision(chance: Chance, newRun: () => NewRun): Shape {
   const children = chance.maybe(5, newRun);
   const [successor] = status === "completed" ? chance.maybe(2, newRun) : [];
   const entries = [...chance.maybe(2, () => newEntry(chance)), ...chance.maybe(4, () => newEntry(chance))];
-  const effects = [...chance.maybe(2, () => newEffect(chance)), ...chance.maybe(2, () => newEffect(chance))];
+  const effects = [newEffect(chance), ...chance.maybe(2, () => newEffect(chance))];
   const [takes, endsWaits, endsBranches, endsTimers] = [3, 4, 5, 2].map((sides) => chance.isRare(sides));
-  const isUndone = !isOver && chance.isRare(12);
+  const isUndone = !isOver && chance.isRare(7);
+  const hasUndoneAll = chance.isRare(3);
   return (run) => {
     const last = run.journal.at(-1)?.seq ?? 0;
     const fails = { status: "failed", failure: boom } as const;
+    const end = hasUndoneAll && run.verdict !== null ? "completed" : status;
+    const begins = end === "ready" || end === "waiting" ? parked : noneBegun();
+    const endedTimers = begins !== parked || endsTimers ? run.timers.map(({ key }) => key) : [];
     return decision(run, {
-      ...parked,
-      status,
-      wakeInMs: status === "ready" ? 0 : parked.wakeInMs,
+      ...begins,
+      ...endOf(run, end),
+      wakeInMs: end === "ready" ? 0 : begins.wakeInMs,
       verdict: run.verdict ?? (isUndone ? fails : null),
       parent: run.parent,
-      failure: status === "failed" || status === "dead" ? boom : null,
-      output: status === "completed" ? { json: 1, meta: null } : null,
       currentStep: "step",
       entries: entries.map((one, i) => ({ ...one, seq: last + 1 + i })),
-      waits: [...parked.waits, ...children.map(waitFor)],
-      endedTimers: isOver || endsTimers ? run.timers.map(({ key }) => key) : [],
+      waits: [...begins.waits, ...children.map(waitFor)],
+      // No key is used twice: what ends with a turn does not begin with it.
+      timers: begins.timers.filter(({ key }) => !endedTimers.includes(key)),
+      endedTimers,
       endedWaits: endsWaits ? run.waits.map(({ key }) => key) : [],
       endedBranches: endsBranches ? run.branches.map(({ key }) => key) : [],
       consumed: takes ? run.inbox.map(({ id, name }) => ({ id, key: name })) : [],
-      effects: [...effects, ...children.map((child) => startOf(run, child))],
+      effects: [
+        ...effects.map((effect) => ownedBy(run, effect)),
+        ...children.map((child) => startOf(run, child)),
+      ],
       successor:
-        successor === undefined ? null : { ...successor, parent: run.parent, continuedFrom: run.runId },
+        successor === undefined || run.verdict !== null
+          ? null
+          : { ...successor, parent: run.parent, continuedFrom: run.runId },
     });
+  };
+}
+
+/** A run that has undone everything is what its verdict says. */
+function endOf({ verdict }: ClaimedRun, status: (typeof STATUSES)[number]): Partial<Decision> {
+  if (verdict !== null && (status === "completed" || status === "failed"))
+    return { ...verdict, output: null };
+  return {
+    status,
+    failure: status === "failed" || status === "dead" ? boom : null,
+    output: status === "completed" ? { json: 1, meta: null } : null,
   };
 }
 
@@ -64,13 +84,24 @@ function noneBegun(): ReturnType<typeof begun> {
   return { wakeInMs: null, waits: [], branches: [], timers: [] };
 }
 
+const KINDS = [
+  ...(["step", "transaction", "sleep", "value", "hook", "hook"] as const),
+  ...(["join", "leave", "subscribe", "unsubscribe", "mutation"] as const),
+] as const;
+
+/** Few, so that a hook and its entry meet. */
+function hookKey(chance: Chance): string {
+  return `hook:${chance.name()}#${chance.roll(3)}`;
+}
+
 function newEntry(chance: Chance): Omit<NewEntry, "seq"> {
   const outcome = chance.pick(["completed", "completed", "retrying", "failed", "timed_out"] as const);
   const isWell = outcome === "completed" || outcome === "timed_out";
-  const kind = chance.pick(["step", "sleep", "value", "join", "leave", "subscribe", "mutation"] as const);
+  const kind = chance.pick(KINDS);
+  const key = kind === "hook" ? hookKey(chance) : `${kind}:${chance.name()}#${chance.roll(9)}`;
   return {
     kind,
-    key: `${kind}:${chance.name()}#${chance.roll(9)}`,
+    key,
     outcome,
     attempt: 1 + chance.roll(3),
     output: outcome === "completed" ? chance.value() : null,
@@ -99,6 +130,15 @@ function waitFor({ id }: NewRun): NewWait {
   return { key: `child ${id}`, kind: "child", name: id, due: null };
 }
 
+/** The digest of a hook is that of its run and its key. */
+function ownedBy(run: ClaimedRun, effect: Effect): Effect {
+  return effect.kind === "hook" ? { ...effect, digest: digestOf(run, effect.key) } : effect;
+}
+
+export function digestOf({ tenant, runId }: RunRef, key: string): string {
+  return `${tenant} ${runId} ${key}`;
+}
+
 function startOf({ runId }: ClaimedRun, child: NewRun): Effect {
   return { kind: "start", run: { ...child, parent: { runId, key: waitFor(child).key } } };
 }
@@ -110,15 +150,16 @@ function newBranch(chance: Chance): NewBranch {
 
 function newEffect(chance: Chance): Effect {
   const [name, value] = [chance.name(), chance.value()];
+  const expiresInMs = chance.pick([MINUTE, HOUR]);
+  const event = { id: `event ${chance.roll(30)}`, type: `order.${name}`, subject: null, data: value };
+  const emitted: Effect = { kind: "emit", event };
   return chance.pick<Effect>([
     { kind: "join", group: name },
     { kind: "leave", group: name },
     { kind: "set", key: name, value },
     { kind: "append", key: name, value },
-    { kind: "hook", key: name, digest: `${name} ${chance.roll(3)}`, expiresInMs: HOUR },
-    {
-      kind: "emit",
-      event: { id: `event ${chance.roll(30)}`, type: `order.${name}`, subject: null, data: value },
-    },
+    { kind: "hook", key: hookKey(chance), digest: "", expiresInMs },
+    emitted,
+    emitted,
   ]);
 }
