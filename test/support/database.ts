@@ -11,7 +11,6 @@ import { createHistory } from "../../src/storage/history.ts";
 import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
-import { TEMPLATE } from "./global-setup.ts";
 
 /** A migrated database of its own, reached both directly and as the worker does. */
 export interface TestDatabase {
@@ -36,7 +35,7 @@ let made = 0;
 export async function createDatabase(): Promise<TestDatabase> {
   const admin = inject("postgresUrl");
   const name = `pawl_${process.pid}_${++made}`;
-  await onServer(admin, `create database ${name} template ${TEMPLATE}`);
+  await onServer(admin, `create database ${name} template ${inject("template")}`);
   const url = new URL(admin);
   url.pathname = `/${name}`;
   return openDatabase(url.href, () => onServer(admin, `drop database ${name} with (force)`));
