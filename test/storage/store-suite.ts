@@ -1,5 +1,5 @@
 /** What every store promises, verb by verb. `make` gives the store; an afterEach looks for stuck runs and broken rows. */
-import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { appendStepsSuite } from "./suite/append-steps.ts";
 import { cancelRunSuite } from "./suite/cancel-run.ts";
 import { channelsSuite } from "./suite/channels.ts";
@@ -29,7 +29,8 @@ import { treesSuite } from "./suite/trees.ts";
 import { type Bed, type StoreUnderTest, toBed } from "./support/bed.ts";
 
 export function storeSuite(make: () => Promise<StoreUnderTest>): void {
-  const bed = useBed(make);
+  const called = new Set<string>();
+  const bed = useBed(async () => noting(await make(), called));
   describe("startRuns", () => startRunsSuite(bed));
   describe("startRuns with signals", () => startOrSignalSuite(bed));
   describe("forkRun", () => forkRunSuite(bed));
@@ -57,6 +58,20 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   describe("outbox", () => outboxSuite(bed));
   describe("reads", () => readsSuite(bed));
   describe("reads, lists of runs", () => listsSuite(bed));
+  test("every verb of the store was called", () => {
+    expect(Object.keys(bed().store).filter((verb) => !called.has(verb))).toEqual([]);
+  });
+}
+
+/** The same store, which notes the verbs that are called. */
+function noting(under: StoreUnderTest, called: Set<string>): StoreUnderTest {
+  const store = new Proxy(under.store, {
+    get(verbs, name, receiver) {
+      called.add(String(name));
+      return Reflect.get(verbs, name, receiver);
+    },
+  });
+  return { ...under, store };
 }
 
 /** One store for all tests of a file; each test finds it empty and must leave no run stuck. */
