@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { StoreUnderTest } from "../storage/support/bed.ts";
 import { postgresStore } from "../storage/support/bed.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import type { TestDatabase } from "../support/database.ts";
 import { Coverage } from "./coverage.ts";
 import { BRANCH_WAYS, expectedAnswers, RUN_WAYS, waysIn } from "./expected.ts";
 import { standingMemory } from "./memory-bed.ts";
 import { play, type Stores } from "./play.ts";
 import { callsOf, shrink } from "./shrink.ts";
+import { START, standing, standingDatabase } from "./standing.ts";
 
 /** Few that together show everything there is to show; when commands change, others are played until they do again. */
 const TELLING = [4, 5, 8, 10, 15, 20, 21, 22, 30, 35];
@@ -20,47 +20,14 @@ const { PAWL_SEEDS, PAWL_FIRST_SEED = "1" } = process.env;
 const SEEDS = PAWL_SEEDS === undefined ? TELLING : seedsFrom(Number(PAWL_FIRST_SEED), Number(PAWL_SEEDS));
 const COMMANDS = 300;
 
-/** Both clocks stand here at first, and move by what the commands say and a millisecond between them. */
-const START = Date.UTC(2030, 0, 1);
-
 let database: TestDatabase;
 let stores: Stores;
 
 beforeAll(async () => {
-  database = await createDatabase();
-  await database.pool.query(NO_CHANCE);
+  database = await standingDatabase();
   stores = { real: standing(await postgresStore(database), database), model: standingMemory(START) };
 });
 afterAll(() => database.drop());
-
-/** For the sessions that come, before what Postgres has by itself: no backoff is spread, and no transaction takes time. */
-const NO_CHANCE = `
-create schema no_chance;
-create function no_chance.random() returns float8 language sql as 'select 0.5::float8';
-create function no_chance.clock_timestamp() returns timestamptz language sql as 'select transaction_timestamp()';
-create table no_chance.instant (at timestamptz);
-insert into no_chance.instant values (now());
-create or replace function pawl.clock() returns timestamptz language sql volatile as 'select at from no_chance.instant';
-do $$ begin execute format('alter database %I set search_path = no_chance, pg_catalog, public', current_database()); end $$`;
-
-/** Postgres with a clock that stands still until it is moved. */
-function standing(under: StoreUnderTest, { pool }: TestDatabase): StoreUnderTest {
-  let now = START;
-  const set = () =>
-    pool.query({ name: "clock", text: "update no_chance.instant set at = $1", values: [new Date(now)] });
-  return {
-    ...under,
-    async moveClock(ms) {
-      now += ms;
-      await set();
-    },
-    async clear() {
-      await under.clear();
-      now = START;
-      await set();
-    },
-  };
-}
 
 function seedsFrom(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
@@ -116,7 +83,10 @@ function missing(): string[] {
   return expected.filter((one) => !seen.has(one));
 }
 
-/** Classes of refusals that files of the storage import. What says that the database is away is a fault, not a refusal. */
+/** What says that the database is away or busy refuses nothing. */
+const FAULTS = ["PawlError", "StoreUnavailable", "QueryTimeout"];
+
+/** Classes of refusals that files of the storage import. */
 function refusalsOfStorage(): string[] {
   const files = readdirSync("src/storage", { recursive: true, encoding: "utf8" });
   const sources = files
@@ -126,5 +96,5 @@ function refusalsOfStorage(): string[] {
     ...source.matchAll(/import \{([^}]*)\} from "[./]*engine\/(?:refusals|errors)\.ts"/g),
   ]);
   const names = imports.flatMap(([, list = ""]) => list.split(",").map((name) => name.trim()));
-  return [...new Set(names)].filter((name) => name !== "PawlError" && name !== "StoreUnavailable");
+  return [...new Set(names)].filter((name) => !FAULTS.includes(name));
 }

@@ -22,8 +22,15 @@ function bagOf(items: unknown): unknown {
   return lines.sort((a, b) => (a.text < b.text ? -1 : 1)).map(({ item }) => item);
 }
 
-/** Written for people who look at the table; no statement reads them, and the store in memory has none. */
-const UNREAD: Readonly<Record<string, readonly string[]>> = { timers: ["turn"], waits: ["turn"] };
+/** Written for people who look; nothing that happens depends on them, and the store in memory has none. */
+const UNREAD: Readonly<Record<string, readonly string[]>> = {
+  timers: ["turn"],
+  waits: ["turn"],
+  runs: ["turn_begun_at"],
+  branches: ["turn_begun_at"],
+  deliveries: ["queued_at"],
+  journal: ["queued_at"],
+};
 
 /**
  * Each row as a line, table by table. What a sequence numbered is named by its place among those that are there: a

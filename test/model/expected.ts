@@ -75,6 +75,8 @@ export const ANSWERS: { readonly [Port in keyof Ports]: Answers<Ports[Port]> } =
     run: FOUND,
     runs: SOME,
     deadLetters: SOME,
+    // It would take 5,000 runs.
+    searchEnd: { something: false, null: true },
     journal: SOME_OR_NULL,
     underWay: { something: true },
     state: SOME_OR_NULL,

@@ -7,13 +7,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Db } from "../../src/storage/db.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
-import { type Act, Commands, type Side } from "../model/commands.ts";
-import { createDatabase, type TestDatabase } from "../support/database.ts";
+import type { Act, Side } from "../model/commands/choices.ts";
+import { Commands } from "../model/commands.ts";
+import { Coverage } from "../model/coverage.ts";
+import { standing, standingDatabase } from "../model/standing.ts";
+import type { TestDatabase } from "../support/database.ts";
 import { postgresStore, type StoreUnderTest } from "./support/bed.ts";
 import { openSession } from "./support/sessions.ts";
 
 const COMMANDS = 150;
-const START = Date.UTC(2030, 0, 1);
 
 interface Transport {
   readonly name: string;
@@ -32,18 +34,18 @@ afterAll(async () => {
 });
 
 async function overHttp(): Promise<Transport> {
-  const database = await stillDatabase();
+  const database = await standingDatabase();
   return transportOf("HTTP", database, database.db, async () => {});
 }
 
 async function overTcp(): Promise<Transport> {
-  const database = await stillDatabase();
+  const database = await standingDatabase();
   const session = await openSession(database.url);
   return transportOf("TCP", database, session.db, () => session.end());
 }
 
 async function overWebSocket(): Promise<Transport> {
-  const database = await stillDatabase();
+  const database = await standingDatabase();
   const client = new Client({ connectionString: database.url });
   client.neonConfig.wsProxy = (host, port) => `${database.gateway}/v2?address=${host}:${port}`;
   client.neonConfig.useSecureWebSocket = false;
@@ -70,22 +72,15 @@ async function transportOf(
   db: Db,
   close: () => Promise<unknown>,
 ): Promise<Transport> {
-  let now = START;
-  const given = await postgresStore(database);
+  const still = standing(await postgresStore(database), database);
   const under: StoreUnderTest = {
-    ...given,
+    ...still,
     async clear() {
-      await given.clear();
+      await still.clear();
       await database.rows("truncate pawl.outbox_sends restart identity");
-      now = START;
-      await setClock(database, now);
     },
     store: createStore(db),
     reads: createReads(db),
-    async moveClock(ms) {
-      now += ms;
-      await setClock(database, now);
-    },
   };
   return {
     name,
@@ -98,21 +93,6 @@ async function transportOf(
   };
 }
 
-/** A database without chance, whose clock stands still until it is set: the sessions that come see it so. */
-async function stillDatabase(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await database.pool.query(`
-    create schema no_chance;
-    create function no_chance.random() returns float8 language sql as 'select 0.5::float8';
-    do $$ begin execute format('alter database %I set search_path = no_chance, pg_catalog, public', current_database()); end $$`);
-  await setClock(database, START);
-  return database;
-}
-
-const setClock = ({ pool }: TestDatabase, at: number) =>
-  pool.query(`create or replace function pawl.clock() returns timestamptz language sql volatile as
-    $$ select to_timestamp(${at} / 1000.0) $$`);
-
 async function answerOf(act: Act, side: Side): Promise<unknown> {
   try {
     return await act(side);
@@ -122,14 +102,15 @@ async function answerOf(act: Act, side: Side): Promise<unknown> {
 }
 
 /** What reads give of all runs, and all rows as they stand. */
-async function snapshotOf({ side: { under } }: Transport, ids: readonly string[]): Promise<unknown> {
+async function snapshotOf({ side: { under } }: Transport): Promise<unknown> {
+  const rows = await under.everything();
   const seen: unknown[] = [];
-  for (const runId of ids) {
-    const ref = { tenant: "default", runId };
+  for (const { tenant, id } of rows.runs ?? []) {
+    const ref = { tenant: String(tenant), runId: String(id) };
     const { reads } = under;
     seen.push(await reads.run(ref), await reads.journal(ref, 1_000, 0), await reads.underWay(ref));
   }
-  return { seen, rows: await under.everything(), stuck: await under.stuckRuns() };
+  return { seen, rows, stuck: await under.stuckRuns() };
 }
 
 test.each([1, 2, 3])(
@@ -141,18 +122,18 @@ test.each([1, 2, 3])(
     }
     const [first, ...others] = transports as [Transport, Transport, Transport];
     const commands = new Commands(seed);
-    const names = new Set<string>();
-    for (let i = 0; i < COMMANDS; i++) {
-      const [name, act] = commands.next(first.side);
-      names.add(name);
-      const expected = await answerOf(act, first.side);
+    const coverage = new Coverage();
+    const watched: Side = { ...first.side, under: coverage.over(first.side.under) };
+    for (let number = 0; number < COMMANDS; number++) {
+      const act = commands.next(number, watched, await watched.under.everything());
+      const expected = await answerOf(act, watched);
       for (const { name: over, side } of others) {
-        expect({ over, name, answer: await answerOf(act, side) }).toEqual({ over, name, answer: expected });
+        expect({ over, answer: await answerOf(act, side) }).toEqual({ over, answer: expected });
       }
       for (const { side } of transports) await side.under.moveClock(1);
     }
-    const snapshot = await snapshotOf(first, commands.ids);
-    for (const transport of others) expect(await snapshotOf(transport, commands.ids)).toEqual(snapshot);
-    expect(names.size).toBeGreaterThan(15);
+    const snapshot = await snapshotOf(first);
+    for (const transport of others) expect(await snapshotOf(transport)).toEqual(snapshot);
+    expect(coverage.answers.size).toBeGreaterThan(40);
   },
 );

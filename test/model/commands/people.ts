@@ -70,6 +70,7 @@ export function look(choices: Choices): Act {
     (reads) => reads.event(tenant, event),
     (reads) => reads.channels(tenant, 2, "a"),
     (reads) => reads.groupMembers(tenant, "a", 2, ""),
+    (reads) => reads.searchEnd(tenant, { input: { path: [], value: "7" } }, null),
     (reads) => reads.health(),
   ];
   const question = chance.pick(questions);
@@ -82,7 +83,7 @@ function filterOf({ chance, side }: Choices): RunFilter {
   return chance.pick<RunFilter>([
     {},
     { workflow: "ship", statuses: [chance.pick(RUN_STATUSES), chance.pick(RUN_STATUSES)] },
-    { tag: chance.name() },
+    { tags: [chance.name()] },
     { parent },
     { waitingFor: chance.pick(WAITS) },
     { input: { path: [], value: "7" } },

@@ -57,8 +57,11 @@ function insert(
   reused: readonly EntryRow[],
 ): StoredRun {
   const stepsDone = reused.filter(({ entry }) => isWork(entry) && entry.outcome === "completed").length;
+  const journalBytes = reused.reduce((sum, { entry }) => sum + bytesInPostgres(entry), 0);
   const isDueNow = { wakeAt: now, wakeUpSentAt: now, startsAt: null, deadlineAt: null };
-  const forked = storedRun(newRow(tenant.name, run, now, { ...isDueNow, forkedFrom, stepsDone }));
+  const forked = storedRun(
+    newRow(tenant.name, run, now, { ...isDueNow, forkedFrom, stepsDone, journalBytes }),
+  );
   for (const [i, row] of reused.entries()) {
     const entry = { ...row.entry, seq: i + 1 };
     forked.journal.push({ ...row, entry, turn: 0 });
@@ -66,6 +69,18 @@ function insert(
   }
   insertRun(tenant, forked);
   return forked;
+}
+
+/** As text of jsonb, which has a space behind each comma and colon. */
+function bytesInPostgres({ output, failure }: Entry): number {
+  const values = output === null ? [] : [output.json, ...(output.meta === null ? [] : [output.meta])];
+  const parts = failure === null ? values : [...values, failure];
+  const texts = parts.map((part) =>
+    JSON.stringify(part, null, 1)
+      .replace(/\n */g, " ")
+      .replace(/(?<=[[{]) | (?=[\]}])/g, ""),
+  );
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 function isWork({ kind }: Entry): boolean {
