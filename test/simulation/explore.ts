@@ -48,7 +48,14 @@ export async function explore(from: number, count: number, mostFindings = 1): Pr
       addAll(codes, simulation.codes);
     }
   };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+  // Faults are errors, and nobody reads the stacks of these.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   return { seeds: next - from, steps, struck, verbs, moves, codes, findings };
 }
 
