@@ -23,7 +23,8 @@ import { Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
 
 const LEASE_MS = 30_000;
-const HEALING_STEPS = 4_000;
+/** Healthy simulations need some 500 at most. */
+const HEALING_STEPS = 1_500;
 
 function settingsOf({ lostTurnLimit }: Config): Settings {
   return {
