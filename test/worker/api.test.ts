@@ -344,10 +344,13 @@ describe("a result", () => {
 
   test("of a failed run is its failure, at once (F12)", async () => {
     const id = await failedRun();
+    const before = world.gateway.count("read");
     expect(await world.worker.get(`/api/runs/${id}/result?wait=10s`)).toMatchObject({
       status: 200,
       body: { status: "failed", output: null, failure: { code: "step_failed", step: "fragile" } },
     });
+    // Who waits asks again and again.
+    expect(world.gateway.count("read")).toBe(before + 1);
   });
 });
 
