@@ -6,7 +6,7 @@
 import type { Failure } from "./failure.ts";
 import type { EntryKind, EntryOutcome, Wait } from "./journal.ts";
 import type { RunFilter } from "./reads.ts";
-import type { RunRef } from "./run.ts";
+import type { RunRef, RunStatus } from "./run.ts";
 
 /** How many there are; at least so many where it is not exact. */
 export interface Count {
@@ -123,6 +123,131 @@ export interface DeadLetterGroup {
   readonly sampleId: string;
 }
 
+/** What became of the runs of one workflow that were created in a range of time. */
+export interface WorkflowStats {
+  readonly name: string;
+  readonly versions: readonly { readonly version: number; readonly runs: number; readonly lastAt: number }[];
+  readonly started: number;
+  readonly completed: number;
+  /** Failed and dead. */
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly live: number;
+  /** From the first turn to the end, of those that completed; null when none did. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+}
+
+/** A range of time that ends now, by the database's clock. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+  /** False when there were more runs in it than were looked at. */
+  readonly exact: boolean;
+}
+
+/** What runs wait for: a wait's kind, with hooks told from other signals. */
+export const AWAITED = ["signal", "hook", "message", "child", "person", "mutation"] as const;
+export type Awaited = (typeof AWAITED)[number];
+
+/** A run that waits for something. */
+export interface WaitingRun {
+  readonly runId: string;
+  readonly workflow: string;
+  readonly status: RunStatus;
+  readonly key: string;
+  readonly kind: Awaited;
+  /** The signal, the channel, the child's id; of a hook the step that made it. */
+  readonly name: string;
+  readonly begunAt: number;
+  readonly dueAt: number | null;
+}
+
+/** Something that runs wait for, and how many do. */
+export interface AwaitedName {
+  readonly kind: Awaited;
+  readonly name: string;
+  readonly count: number;
+  readonly oldestAt: number;
+}
+
+export interface WaitFilter {
+  readonly kind?: Awaited | undefined;
+  readonly name?: string | undefined;
+}
+
+/** Where the last page of waits ended. */
+export interface WaitPosition {
+  readonly runId: string;
+  readonly key: string;
+}
+
+/** How the machinery is doing. */
+export interface SystemState {
+  readonly now: number;
+  readonly lastMigration: string | null;
+  readonly lastTickAt: number | null;
+  /** Runs and branches that are due and that nobody has claimed. */
+  readonly due: Count;
+  readonly oldestDueAt: number | null;
+  readonly leased: Count;
+  /** Leases that have run out and that no sweep has taken back yet. */
+  readonly expired: Count;
+  readonly eventsPending: Count;
+  readonly eventsDead: Count;
+  readonly bulkActions: number;
+  readonly databaseBytes: number;
+  readonly tables: readonly { readonly name: string; readonly bytes: number; readonly rows: number }[];
+}
+
+/** A run that nothing would move again. */
+export interface StuckRun {
+  readonly runId: string;
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** What began and ended in a stretch of time. */
+export interface Bucket {
+  readonly at: number;
+  readonly started: number;
+  readonly completed: number;
+  /** Failed and dead. */
+  readonly failed: number;
+  readonly cancelled: number;
+}
+
+/** How a step did, in the runs that were looked at. */
+export interface StepStats {
+  readonly workflow: string;
+  /** Its name: the repeats and items of one step are taken together. */
+  readonly step: string;
+  readonly runs: number;
+  readonly attempts: number;
+  /** Attempts that were followed by another. */
+  readonly retries: number;
+  /** Those that used up the last attempt. */
+  readonly failures: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+/** How long attempts of steps took that ended in a stretch of time. */
+export interface Latency {
+  readonly at: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface Metrics extends Range {
+  /** Oldest first, without the empty ones. */
+  readonly buckets: readonly Bucket[];
+  readonly latency: readonly Latency[];
+  readonly steps: readonly StepStats[];
+}
+
 export interface Overview {
   /** How many runs the filter fits, by status; its own statuses are left out of account. */
   countRuns(tenant: string, filter: RunFilter): Promise<RunCounts>;
@@ -136,6 +261,20 @@ export interface Overview {
     tenant: string,
     filter: RunFilter,
   ): Promise<{ readonly groups: readonly DeadLetterGroup[]; readonly exact: boolean }>;
+  /** Of the newest 20,000 runs. */
+  workflowStats(
+    tenant: string,
+    rangeMs: number,
+  ): Promise<Range & { readonly workflows: readonly WorkflowStats[] }>;
+  /** Of runs that are not over, the newest run first. */
+  waits(tenant: string, filter: WaitFilter, limit: number, after: WaitPosition | null): Promise<WaitingRun[]>;
+  /** What most runs wait for, of 10,000 waits; exact when these are all. */
+  awaitedNames(tenant: string): Promise<{ readonly names: readonly AwaitedName[]; readonly exact: boolean }>;
+  system(tenant: string): Promise<SystemState>;
+  /** Null when it took too long to find out. */
+  stuckRuns(tenant: string, limit: number): Promise<readonly StuckRun[] | null>;
+  /** Of the newest 50,000 runs, and the steps of the newest 2,000. */
+  metrics(tenant: string, rangeMs: number, bucketMs: number, workflow: string | null): Promise<Metrics>;
   /** Nothing of a run that is not there. */
   live(ref: RunRef): Promise<Live>;
 }

@@ -14,9 +14,13 @@ import { groups } from "./routes/groups.ts";
 import { health } from "./routes/health.ts";
 import { history, historyOfRun } from "./routes/history.ts";
 import { hooks } from "./routes/hooks.ts";
+import { metrics } from "./routes/metrics.ts";
+import { prometheus } from "./routes/prometheus.ts";
 import { runs } from "./routes/runs.ts";
 import { session } from "./routes/session.ts";
 import { steps } from "./routes/steps.ts";
+import { system } from "./routes/system.ts";
+import { waits } from "./routes/waits.ts";
 import { workflows } from "./routes/workflows.ts";
 
 /** The HTTP API. `wire` is asked once per request, before anything else; what it throws is not answered. */
@@ -55,7 +59,11 @@ export function createApp<Bindings extends object>(
     .route("/api/history", history)
     .route("/api/bulk", bulk)
     .route("/api/dead-letters", deadLetters)
-    .route("/api/events", events);
+    .route("/api/events", events)
+    .route("/api/waits", waits)
+    .route("/api/system", system)
+    .route("/api/metrics", metrics)
+    .route("/metrics", prometheus);
 }
 
 /** For typed clients: `hc<Api>(url)`. */

@@ -16,21 +16,21 @@ export function encodeCursor(last: string | number): string {
 
 /** The run id that the last page ended with. Throws `InvalidCursor`. */
 export function runCursor(cursor: string): string {
-  const id = decode(cursor);
+  const id = decodeCursor(cursor);
   if (!isUlid(id)) throw new InvalidCursor();
   return id;
 }
 
 /** The journal's `seq` that the last page ended with. Throws `InvalidCursor`. */
 export function seqCursor(cursor: string): number {
-  const seq = decode(cursor);
+  const seq = decodeCursor(cursor);
   if (!SEQ.test(seq)) throw new InvalidCursor();
   return Number(seq);
 }
 
 /** The number that the last page ended with, as large as a number can be and stay whole. Throws `InvalidCursor`. */
 export function numberCursor(cursor: string): number {
-  const number = decode(cursor);
+  const number = decodeCursor(cursor);
   if (!/^[1-9]\d{0,14}$/.test(number)) throw new InvalidCursor();
   return Number(number);
 }
@@ -43,7 +43,8 @@ export function pageOf<Row>(rows: readonly Row[], limit: number, cursorOf: (row:
   return { shown, nextCursor };
 }
 
-function decode(cursor: string): string {
+/** What `encodeCursor` was given. Throws `InvalidCursor`. */
+export function decodeCursor(cursor: string): string {
   let text: string;
   try {
     text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));

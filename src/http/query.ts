@@ -26,7 +26,8 @@ const limitOf = (most: number, fallback: number) =>
     .pipe(z.int().min(1).max(most))
     .default(fallback);
 
-const limit = limitOf(PAGE_LIMIT, PAGE_DEFAULT);
+/** How many to a page. */
+export const limit = limitOf(PAGE_LIMIT, PAGE_DEFAULT);
 
 const PageQuery = z.strictObject({ limit, cursor: z.string().transform(runCursor).optional() });
 

@@ -237,6 +237,9 @@ describe("parameters", () => {
     "GET /api/runs/:id/children": PAGE,
     "GET /api/channels": PAGE,
     "GET /api/groups/:name": PAGE,
+    "GET /api/waits": [...PAGE, "kind", "name"],
+    "GET /api/metrics": ["range", "workflow"],
+    "GET /api/workflows/stats": ["range"],
     "GET /api/events": [...PAGE, "status", "run"],
   };
   const ASKED = REQUESTS.filter(({ init }) => init.method === "GET").map((request) => ({
@@ -244,7 +247,7 @@ describe("parameters", () => {
     known: KNOWN[request.route] ?? [],
   }));
   /** What answers with lists: the others count. */
-  const COUNTING = new Set(["GET /api/runs/counts"]);
+  const COUNTING = new Set(["GET /api/runs/counts", "GET /api/metrics", "GET /api/workflows/stats"]);
   const LISTS = ASKED.filter(({ known, route }) => known.length > 0 && !COUNTING.has(route));
   const INJECTIONS = [
     "' or 1=1 --",

@@ -21,6 +21,12 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "GET /api/session": { path: "/api/session" },
   "DELETE /api/session": { path: "/api/session", body: {} },
   "GET /api/workflows": { path: "/api/workflows" },
+  "GET /api/workflows/stats": { path: "/api/workflows/stats" },
+  "GET /api/waits": { path: "/api/waits" },
+  "GET /api/waits/names": { path: "/api/waits/names" },
+  "GET /api/system": { path: "/api/system" },
+  "GET /api/metrics": { path: "/api/metrics" },
+  "GET /metrics": { path: "/metrics" },
   "POST /api/workflows/:name/runs": {
     path: "/api/workflows/echo/runs",
     body: {
