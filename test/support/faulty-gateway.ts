@@ -37,6 +37,8 @@ export type Verb =
   | "hook"
   | "clean up"
   | "mutation"
+  | "bulk"
+  | "history"
   | "read";
 
 /** One request of the worker's. */
@@ -108,6 +110,11 @@ const MARKS: readonly (readonly [Verb, RegExp])[] = [
   ["collect", /set wake_up_sent_at = at\.now/],
   ["tick", /insert into pawl\.ticks/],
   ["events", /\bpawl\.outbox/],
+  [
+    "bulk",
+    /(insert into|update) pawl\.bulk_actions|from pawl\.bulk_actions b where b\.tenant = \$1 and (b\.id|\(\$2)/,
+  ],
+  ["history", /insert into pawl\.actions/],
   ["read back", /^select .*"turn" int\) join pawl\.runs/],
 ];
 

@@ -74,6 +74,8 @@ export async function countAwaited(
 ): Promise<{ readonly names: readonly AwaitedName[]; readonly exact: boolean }> {
   const [rows = []] = await db.execute([{ text: NAMED, params: [tenant] }]);
   const found = rows as unknown as NameRow[];
-  const names = found.map(({ kind, name, count, oldest_at: oldestAt }) => ({ kind, name, count, oldestAt }));
+  const names = found.map(({ kind, name, count, oldest_at: oldestAt }) => {
+    return { kind, name, count: Math.min(count, LOOK), oldestAt };
+  });
   return { names, exact: (found[0]?.seen ?? 0) <= LOOK };
 }
