@@ -60,18 +60,24 @@ const InputFilter = z.strictObject({
   value: text(0, 1_000),
 });
 
+/** Where a filter stands, for whoever is told what is wrong with it. */
+type Place = "query" | "body";
+
 /** Parameters by name. In a Map, where `__proto__` is a name like any other. */
 export type Parameters = Map<string, string | string[]>;
 
 /** Only `status` and `tag` may be repeated: of two values for anything else, one would be ignored. */
-export function collectParameters(pairs: Iterable<readonly [string, string]>): Parameters {
+export function collectParameters(
+  pairs: Iterable<readonly [string, string]>,
+  where: Place = "query",
+): Parameters {
   const parameters: Parameters = new Map();
   for (const [name, value] of pairs) {
     const before = parameters.get(name);
     if (name === "tag") parameters.set(name, [...(before ?? []), value]);
     else if (before === undefined) parameters.set(name, value);
     else if (name === "status") parameters.set(name, `${before},${value}`);
-    else throw new InvalidRequest("query", [`${name}: is given twice`]);
+    else throw new InvalidRequest(where, [`${name}: is given twice`]);
   }
   return parameters;
 }
@@ -82,27 +88,35 @@ export function parametersOf(request: Request): Parameters {
 }
 
 /** Unknown parameters are refused: a misspelt filter must not give everything. */
-export function toFilter(parameters: Parameters, of: "runs" | "deadLetters" = "runs"): RunFilter {
-  const [given, input] = splitInput(parameters);
-  const { status, tag, ...filter } = checkQuery(of === "runs" ? Filter : DeadLetterFilter, given);
+export function toFilter(
+  parameters: Parameters,
+  of: "runs" | "deadLetters" = "runs",
+  where: Place = "query",
+): RunFilter {
+  const [given, input] = splitInput(parameters, where);
+  const { status, tag, ...filter } = checkQuery(of === "runs" ? Filter : DeadLetterFilter, given, where);
   return { ...filter, statuses: status, tags: tag, input };
 }
 
 /** Throws `InvalidRequest`, with the path of each field that is wrong. */
-export function checkQuery<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
+export function checkQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  given: unknown,
+  where: Place = "query",
+): z.output<Schema> {
   const parsed = schema.safeParse(given);
-  if (!parsed.success) throw new InvalidRequest("query", problemsOf(parsed.error));
+  if (!parsed.success) throw new InvalidRequest(where, problemsOf(parsed.error));
   return parsed.data;
 }
 
 /** `input.order.id=7` asks for the runs whose input has 7 at order → id. */
-function splitInput(parameters: Parameters): [object, RunFilter["input"]] {
+function splitInput(parameters: Parameters, where: Place): [object, RunFilter["input"]] {
   const [first, second] = [...parameters].filter(([name]) => name.startsWith(INPUT_PREFIX));
   if (second !== undefined)
-    throw new InvalidRequest("query", [`${second[0]}: only one input filter is possible`]);
+    throw new InvalidRequest(where, [`${second[0]}: only one input filter is possible`]);
   if (first === undefined) return [Object.fromEntries(parameters), undefined];
   const [name, value] = first;
   const others = [...parameters].filter(([other]) => other !== name);
   const path = name.slice(INPUT_PREFIX.length).split(".");
-  return [Object.fromEntries(others), checkQuery(InputFilter, { path, value })];
+  return [Object.fromEntries(others), checkQuery(InputFilter, { path, value }, where)];
 }

@@ -294,7 +294,9 @@ test.each([
   { verb: "pause", runs: { fingerprint: "0123456789abcdef" } },
   { verb: "pause", runs: { limit: "1" } },
 ])("%j is refused", async (body) => {
-  expect(errorCodeOf(await app.post("/api/bulk", body))).toBe("invalid_request");
+  const answer = await app.post("/api/bulk", body);
+  expect(errorCodeOf(answer)).toBe("invalid_request");
+  expect(JSON.stringify(answer.body)).toContain("Invalid body");
   expect(await app.database.rows("select from pawl.bulk_actions")).toEqual([]);
 });
 

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encode } from "../../src/engine/codec.ts";
 import type { Db, Statement } from "../../src/storage/db.ts";
+import { createHistory } from "../../src/storage/history.ts";
+import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -136,6 +138,7 @@ const WAKE_SOME = "update pawl.runs set wake_at = now() where status = 'waiting'
 
 describe("with 20,000 runs no table is read as a whole", () => {
   const filter = { workflow: "workflow 1" };
+  const KIND = { fingerprint: "0123456789abcdef" };
   test.each<[string, (db: Db) => Promise<unknown>]>([
     ["claimRuns", (db) => createStore(db).claimRuns(thirty, LEASE)],
     ["claimRuns, of known versions", (db) => createStore(db).claimRuns(thirty, LEASE, { "workflow 1": [1] })],
@@ -259,6 +262,12 @@ describe("with 20,000 runs no table is read as a whole", () => {
       "a page by a tag that nothing has",
       (db) => createReads(db).runs("tenant 1", { tags: ["none"] }, 50, null),
     ],
+    ["a page of one kind of dead letters", (db) => createReads(db).deadLetters("tenant 1", KIND, 50, null)],
+    ["where runs stand", (db) => createOverview(db).standings("tenant 1", [id(9_000), id(94)])],
+    ["a timeline", (db) => createOverview(db).timeline(run(94), 1_000, 0)],
+    ["what is under way in a run", (db) => createOverview(db).live(run(94))],
+    ["dead letters counted", (db) => createOverview(db).matching("tenant 1", "deadLetters", KIND)],
+    ["a run's history", (db) => createHistory(db).list("tenant 1", id(1), 26, null)],
     ["a page by status", (db) => createReads(db).runs("tenant 1", { statuses: ["waiting"] }, 50, null)],
     ["a page of what is ready", (db) => createReads(db).runs("tenant 1", { statuses: ["ready"] }, 50, null)],
     ["the end of a search", (db) => createReads(db).searchEnd("tenant 1", {}, null)],

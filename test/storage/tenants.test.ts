@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encode } from "../../src/engine/codec.ts";
 import type { Store } from "../../src/engine/ports.ts";
+import { createBulks } from "../../src/storage/bulks.ts";
 import type { Db, Statement } from "../../src/storage/db.ts";
+import { createHistory } from "../../src/storage/history.ts";
+import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -181,6 +184,69 @@ test("every statement of every verb names the tenant of every table that it touc
       const its = uses.length + inserts.length + (text.includes("pawl.committed()") ? 1 : 0);
       expect([verb, text, its > 0]).toEqual([verb, text, !OF_THE_DEPLOYMENT.has(verb)]);
     }
+  }
+});
+
+test("every question over many runs, and every bulk action, names the tenant of every table that it touches", async () => {
+  const said: Statement[] = [];
+  const db: Db = {
+    execute(statements) {
+      said.push(...statements.filter(({ text }) => text !== LIMIT));
+      return database.db.execute(statements);
+    },
+  };
+  const [overview, history, bulks] = [createOverview(db), createHistory(db), createBulks(db)];
+  const ref = { tenant: "default", runId: "nobody" };
+  const filter = {
+    workflow: "ship",
+    statuses: ["failed" as const],
+    tags: ["red"],
+    fingerprint: "0123456789abcdef",
+  };
+  await overview.countRuns("default", { tags: ["red"], input: { path: ["a"], value: "1" } });
+  await overview.standings("default", ["nobody"]);
+  await overview.timeline(ref, 10, 0);
+  await overview.live(ref);
+  await overview.matching("default", "runs", { statuses: ["failed", "dead"] });
+  await overview.matching("default", "deadLetters", filter);
+  await overview.deadLetterGroups("default", filter);
+  await overview.workflowStats("default", HOUR);
+  await overview.waits("default", { kind: "hook", name: "x" }, 10, { runId: "nobody", key: "x" });
+  await overview.awaitedNames("default");
+  await overview.system("default");
+  await overview.stuckRuns("default", 10);
+  await overview.metrics("default", HOUR, MINUTE, "ship");
+  await history.add({ ...ref, verb: "note", by: "admin", note: "x" });
+  await history.list("default", "nobody", 10, 7);
+  const { bulk } = await bulks.start("default", {
+    ...{
+      id: "b",
+      verb: "cancel",
+      source: { kind: "ids", ids: ["nobody"] },
+      asked: null,
+      compensate: false,
+      rate: 1,
+    },
+    ...{ note: null, by: "admin", matching: { count: 1, exact: true }, idempotencyKey: "k" },
+  });
+  const claimed = only(await bulks.claim(1, LEASE));
+  await bulks.advance(claimed, { cursor: null, done: [], skipped: 0, failures: [], nextInMs: null });
+  await bulks.find("default", bulk.id);
+  await bulks.list("default", 10, "z");
+  await bulks.abort("default", bulk.id);
+  for (const text of said.map((statement) => statement.text.replaceAll('"', ""))) {
+    // Of the deployment: what the catalogue says of its tables.
+    if (text.includes("from pg_class")) continue;
+    const inserts = text.match(/insert into pawl\.\w+ (?:as \w+ )?\(tenant, /g) ?? [];
+    expect([text, text.match(/insert into pawl\./g) ?? []]).toEqual([
+      text,
+      expect.objectContaining({ length: inserts.length }),
+    ]);
+    const unnamed = tablesRead(text).filter((use) => !namesTenant(text, use));
+    // What is due is looked for over all tenants; from there on every row goes by its tenant.
+    const allowed = text.includes("for update skip locked") ? ["pawl.bulk_actions"] : [];
+    expect([text, unnamed.filter(({ table }) => !allowed.includes(table))]).toEqual([text, []]);
+    expect([text, tablesRead(text).length + inserts.length > 0]).toEqual([text, true]);
   }
 });
 

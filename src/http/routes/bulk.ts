@@ -90,7 +90,7 @@ function sourceOf({ ids, runs, deadLetters }: Pick<Body, "ids" | "runs" | "deadL
   const pairs = Object.entries(runs ?? deadLetters ?? {}).flatMap(([name, given]) =>
     (typeof given === "string" ? [given] : given).map((value) => [name, value] as const),
   );
-  return { kind, filter: toFilter(collectParameters(pairs), kind) };
+  return { kind, filter: toFilter(collectParameters(pairs, "body"), kind, "body") };
 }
 
 function idOf(c: Context<HttpEnv>): string {
