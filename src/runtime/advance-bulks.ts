@@ -29,11 +29,21 @@ type Outcome =
 /** True when there may be more that is due already. */
 export async function advanceBulks(runtime: Runtime): Promise<boolean> {
   const claimed = await runtime.bulks.claim(AT_ONCE, LEASE_MS);
-  const waits = (await Promise.all(claimed.map((bulk) => advance(runtime, bulk)))).filter(
+  const waits = (await Promise.all(claimed.map((bulk) => advanceOrReport(runtime, bulk)))).filter(
     (ms) => ms !== null,
   );
   if (waits.length > 0) await runtime.wakeUps.sweepAgain("bulk", Math.ceil(Math.min(...waits) / 1_000));
   return claimed.length === AT_ONCE;
+}
+
+/** One that cannot be taken stops no other: it is due again after the lease. */
+async function advanceOrReport(runtime: Runtime, bulk: ClaimedBulk): Promise<number | null> {
+  try {
+    return await advance(runtime, bulk);
+  } catch (error) {
+    runtime.report(`taking a share of bulk action ${bulk.id}`, error);
+    return null;
+  }
 }
 
 /** Takes one share; gives when the next is due, null when there is none. */

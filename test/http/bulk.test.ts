@@ -1,6 +1,7 @@
 /** One verb for many runs: tracked, abortable, no faster than it may be, and none the worse for workers that die. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { sweep } from "../../src/cron/tick.ts";
+import { StoreUnavailable } from "../../src/engine/errors.ts";
 import { defineWorkflow } from "../../src/engine/workflow.ts";
 import { createLiveApp, type LiveApp } from "./live.ts";
 import { errorCodeOf, RUN_ID } from "./support.ts";
@@ -231,14 +232,15 @@ describe("a bulk action", () => {
     expect(bulk.failures[0]?.message).toContain('No workflow "gone" is registered');
   });
 
-  test("is taken again when the database fails at a run", async () => {
+  test("is taken again when the database fails at a run, and holds up no other", async () => {
     const ids = await start("waiting", 3);
     const bulk = await begin({ verb: "pause", ids });
     const { runtime } = app;
-    const { StoreUnavailable } = await import("../../src/engine/errors.ts");
+    const other = await begin({ verb: "resume", ids: [RUN_ID] });
     const pauseRun = () => Promise.reject(new StoreUnavailable(new Error("gone")));
     await sweep({ ...runtime, store: { ...runtime.store, pauseRun } }, "bulk");
     expect(await see(bulk)).toMatchObject({ status: "running", seen: 0 });
+    expect(await see(other)).toMatchObject({ status: "done", skipped: 1 });
     await app.database.moveClock(LEASE);
     expect(await finish(bulk)).toMatchObject({ done: 3 });
   });
