@@ -40,6 +40,8 @@ module.exports = {
     packages("cron/", []),
     only("http/", USE_CASES),
     packages("http/", ["node_modules/hono/", "node_modules/zod/", "node_modules/@standard-schema/spec/"]),
+    only("shell\\.ts$", ["^src/env\\.ts$"]),
+    packages("shell\\.ts$", []),
     only("telemetry\\.ts$", PORTS),
     only("determinism\\.ts$", PORTS),
     only("pawl\\.ts$", PORTS),

@@ -1,14 +1,16 @@
-/** `npm run build`: bundles the worker into dist/ as a deployment would, and keeps watch over its size. */
+/** `npm run build`: makes the dashboard, bundles the worker into dist/ as a deployment would, and keeps watch over its size. */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { runCommand } from "./support/command.ts";
+import { buildDashboard } from "./support/dashboard.ts";
 import { project, runWrangler } from "./support/wrangler.ts";
 
 /** A cold start reads all of it, and the platform's limit on the free plan is not far above. */
 const limit = 400 * 1024;
 
 await runCommand(async () => {
+  await buildDashboard();
   const folder = join(project, "dist");
   rmSync(folder, { recursive: true, force: true });
   await runWrangler(["deploy", "--dry-run", "--outdir", folder], { quiet: true });

@@ -1,7 +1,7 @@
 /**
  * `npm run dev`: everything Pawl needs, in one process and its children.
  *
- *   Postgres -> gateway -> migrations -> example shop -> wrangler dev -> cron ticker
+ *   Postgres -> gateway -> migrations -> example shop -> dashboard -> wrangler dev -> cron ticker
  *
  *   --port N        of the API; else 8787 or the next that is free
  *   --pg-port N     of Postgres; else any that is free
@@ -22,6 +22,7 @@ import { startGateway } from "./gateway.ts";
 import { migrate } from "./migrate.ts";
 import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import { annotate, claim, release } from "./support/claim.ts";
+import { buildDashboard } from "./support/dashboard.ts";
 
 type Database = Pick<RunningPostgres, "url" | "dataDir">;
 
@@ -41,7 +42,11 @@ async function start(options: DevOptions): Promise<void> {
 
   const { url: databaseUrl, dataDir } = await findDatabase(options, crash);
   const gateway = isNeon(databaseUrl) ? undefined : parts.add(await startGateway());
-  const [shop] = await Promise.all([startShop().then((shop) => parts.add(shop)), migrate(databaseUrl)]);
+  const [shop] = await Promise.all([
+    startShop().then((shop) => parts.add(shop)),
+    migrate(databaseUrl),
+    buildDashboard(),
+  ]);
   const token = adminToken(stateDir);
   const envFile = writeEnvFile(stateDir, {
     DATABASE_URL: databaseUrl,

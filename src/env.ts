@@ -6,6 +6,8 @@ import type { Settings } from "./runtime/runtime.ts";
 /** Bindings and settings of the deployment: `wrangler.toml`, its secrets, and in development `npm run dev`. */
 export interface Env {
   readonly WAKE_UPS: Queue<WakeUpMessage>;
+  /** The dashboard's files; absent where a worker is run without them. */
+  readonly ASSETS?: Fetcher;
   /** Secret: the connection string of the Postgres that holds the runs. */
   readonly DATABASE_URL?: string;
   /** Secret: the bearer token that may do everything. */

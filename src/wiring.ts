@@ -18,6 +18,7 @@ import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
+import { shell } from "./shell.ts";
 import { createBulks } from "./storage/bulks.ts";
 import { connect } from "./storage/db.ts";
 import { createHistory } from "./storage/history.ts";
@@ -55,7 +56,9 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
     return { unready, runtime: runtimeOf(env), tokens };
   });
   return {
-    fetch: (request: Request, env: Env, ctx: ExecutionContext) => app.fetch(request, env, ctx),
+    async fetch(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+      return (await shell(request, env)) ?? app.fetch(request, env, ctx);
+    },
     async queue(batch: MessageBatch<unknown>, env: Env, ctx: ExecutionContext): Promise<void> {
       const runtime = runtimeOf(env);
       await consumeWakeUps(

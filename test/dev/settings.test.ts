@@ -35,6 +35,6 @@ test("a batch of wake-ups never needs more invocations than the platform grants 
 test("the queue has a dead-letter queue, and cron and assets are set", () => {
   expect(production.queues.consumers?.[0]?.dead_letter_queue).toBe("pawl-wake-ups-dead");
   expect(production.triggers.crons).toEqual(["* * * * *"]);
-  expect(production.assets?.directory).toBe("dashboard/public");
+  expect(production.assets?.directory).toBe("dashboard/dist");
   expect(production.observability?.enabled).toBe(true);
 });

@@ -1,5 +1,6 @@
 /** The worker in a real workerd, with a queue whose broker the test owns. */
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { unstable_readConfig as readConfig } from "wrangler";
 import { bundleWorker } from "../../scripts/support/bundle.ts";
 import { type Broker, type QueueResult, startBroker } from "./broker.ts";
 import { childrenOf } from "./processes.ts";
@@ -49,6 +50,8 @@ export interface WorkerOptions {
   readonly databaseUrl: string;
   readonly gateway: string;
   readonly vars?: Readonly<Record<string, string>>;
+  /** The folder of the dashboard's files, served as `wrangler.toml` says; none without it. */
+  readonly assets?: string | undefined;
 }
 
 /** Of all workers that this process started, so that each knows its own. */
@@ -87,6 +90,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
         "no_handle_cross_request_promise_resolution",
       ],
       unsafeTriggerHandlers: true,
+      ...(options.assets !== undefined && { assets: assetsOf(options.assets) }),
       bindings: {
         DATABASE_URL: options.databaseUrl,
         NEON_LOCAL: options.gateway,
@@ -186,4 +190,11 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       pids.delete(pid);
     },
   };
+}
+
+function assetsOf(directory: string) {
+  const { assets } = readConfig({ config: "wrangler.toml" });
+  const { binding, run_worker_first, not_found_handling } = assets ?? {};
+  const routerConfig = { has_user_worker: true };
+  return { directory, binding, run_worker_first, routerConfig, assetConfig: { not_found_handling } };
 }

@@ -76,6 +76,7 @@ export async function createWorld(
   vars: Readonly<Record<string, string>> = {},
   given?: TestDatabase,
   entry = ENTRY,
+  assets?: string,
 ): Promise<World> {
   const database = given ?? (await createDatabase());
   const gateway = await startFaultyGateway(database.gateway);
@@ -86,6 +87,7 @@ export async function createWorld(
     databaseUrl: database.url,
     gateway: gateway.host,
     vars: settings,
+    assets,
   });
   const { broker } = worker;
   const others: TestWorker[] = [];

@@ -1,0 +1,152 @@
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import { useSystem } from "../api/queries.ts";
+import type { System } from "../api/types.ts";
+import { formatBytes } from "../models/bytes.ts";
+import type { Tone } from "../models/status.ts";
+import { formatSpan } from "../models/time.ts";
+import { formatCount, formatNumber } from "../parts/count.ts";
+import { Instant } from "../parts/instant.tsx";
+import { RunLink } from "../parts/links.tsx";
+import { Broken, Loading, Page } from "../parts/page.tsx";
+import { Wide } from "../parts/wide.tsx";
+
+/** A queue that is this far behind is worth a look. */
+const LAG_MS = 60_000;
+
+export function SystemPage() {
+  const { data, error } = useSystem();
+  return (
+    <Page title="System">
+      {data === undefined ? (
+        error === null ? (
+          <Loading />
+        ) : (
+          <Broken error={error} missing="There is no such page." />
+        )
+      ) : (
+        <State system={data} />
+      )}
+    </Page>
+  );
+}
+
+function State({ system }: { readonly system: System }) {
+  const { tick, queue, leases, events, stuck } = system;
+  return (
+    <>
+      <div className="grid grid-cols-[repeat(auto-fill,minmax(180px,1fr))] gap-3">
+        <Tile
+          name="Cron"
+          tone={tick.late ? "bad" : "ok"}
+          value={tick.ageMs === null ? "never ticked" : `${formatSpan(tick.ageMs)} ago`}
+        >
+          {tick.late ? "Late: lost wake-ups and expired leases wait for it." : "It ticks as it should."}
+        </Tile>
+        <Tile name="Queue lag" tone={queue.lagMs > LAG_MS ? "hold" : "ok"} value={formatSpan(queue.lagMs)}>
+          {formatCount(queue.due)} due and not yet claimed
+        </Tile>
+        <Tile
+          name="Leases"
+          tone={leases.expired.count > 0 ? "hold" : "ok"}
+          value={formatCount(leases.running)}
+        >
+          {formatCount(leases.expired)} have run out; the sweep takes them back
+        </Tile>
+        <Tile name="Events" tone={events.dead.count > 0 ? "bad" : "ok"} value={formatCount(events.pending)}>
+          pending; {formatCount(events.dead)} dead at a sink
+        </Tile>
+        <Tile name="Database" tone="ok" value={formatBytes(system.database.bytes)}>
+          schema at {system.migrations}
+        </Tile>
+        <Tile name="Bulk actions" tone="ok" value={formatNumber(system.bulk.running)}>
+          under way.{" "}
+          <Link href="/bulk" className="link">
+            All of them
+          </Link>
+        </Tile>
+      </div>
+      <Stuck stuck={stuck} />
+      <Tables tables={system.database.tables} />
+      <p className="text-muted">
+        Asked <Instant at={system.now} as="exact" />
+        {system.deployment !== null && <> · deployment {system.deployment}</>}
+      </p>
+    </>
+  );
+}
+
+interface TileProps {
+  readonly name: string;
+  readonly tone: Tone;
+  readonly value: string;
+  readonly children: ReactNode;
+}
+
+const TONE_WORDS: Partial<Record<Tone, string>> = { hold: "Look at this", bad: "Wrong" };
+
+function Tile({ name, tone, value, children }: TileProps) {
+  const word = TONE_WORDS[tone];
+  return (
+    <section className={`panel tone-${tone} p-4`}>
+      <h2 className="flex items-center justify-between text-xs text-muted">
+        {name}
+        {word !== undefined && <span className="badge">{word}</span>}
+      </h2>
+      <p className="text-xl font-semibold">{value}</p>
+      <p className="text-[0.8125rem] text-muted">{children}</p>
+    </section>
+  );
+}
+
+function Stuck({ stuck }: { readonly stuck: System["stuck"] }) {
+  return (
+    <section className="grid gap-2">
+      <h2 className="font-semibold">Stuck runs</h2>
+      {!stuck.checked && <p className="notice tone-hold">This took too long to ask.</p>}
+      {stuck.checked && stuck.runs.length === 0 && (
+        <p className="text-muted">None: everything that is not over has something that moves it on.</p>
+      )}
+      {stuck.runs.length > 0 && (
+        <ul className="panel divide-y divide-line">
+          {stuck.runs.map(({ id, status, reason }) => (
+            <li key={id} className="flex flex-wrap gap-x-3 px-4 py-2">
+              <RunLink id={id} copy />
+              <span className="text-muted">{status}</span>
+              <span>{reason}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Tables({ tables }: { readonly tables: System["database"]["tables"] }) {
+  return (
+    <section className="grid gap-2">
+      <h2 className="font-semibold">Tables</h2>
+      <Wide label="Tables">
+        <table className="data">
+          <caption className="visually-hidden">Tables of the database</caption>
+          <thead>
+            <tr>
+              <th>Name</th>
+              <th className="num">Rows, about</th>
+              <th className="num">Size with its indexes</th>
+            </tr>
+          </thead>
+          <tbody>
+            {tables.map(({ name, rows, bytes }) => (
+              <tr key={name}>
+                <td className="font-mono text-[0.8125rem]">{name}</td>
+                <td className="num">{formatNumber(rows)}</td>
+                <td className="num">{formatBytes(bytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Wide>
+    </section>
+  );
+}
