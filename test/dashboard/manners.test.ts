@@ -205,6 +205,7 @@ describe("the keyboard", () => {
     await page.getByText("1 selected on this page").waitFor();
     await page.keyboard.press("Enter");
     await heading(page, "nap").waitFor();
+    await page.getByRole("row", { name: /the night/ }).waitFor();
     await page.getByRole("row", { name: /before/ }).focus();
     await page.keyboard.press("ArrowDown");
     await page.locator("tr:focus", { hasText: "the night" }).waitFor();
