@@ -1,8 +1,10 @@
 /** The hot statements: what every turn, every tick and every page of a list asks of the database. */
 import { encode } from "../../src/engine/codec.ts";
+import type { Overview } from "../../src/engine/overview.ts";
 import type { RunFilter } from "../../src/engine/reads.ts";
 import type { ClaimedRun, RunRef } from "../../src/engine/run.ts";
 import type { Db } from "../../src/storage/db.ts";
+import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import { decision, entry, newRun } from "../../test/storage/support/builders.ts";
@@ -271,6 +273,31 @@ const pages = (middle: string, long: string): readonly Workload[] => [
   },
 ];
 
+const BOUNDED = "a bounded look at up to ten or twenty thousand runs, for a person who looks at a page";
+
+/** What the dashboard asks besides lists, each every few seconds while somebody looks. */
+const overview = (middle: string): readonly Workload[] =>
+  (
+    [
+      ["counts of all runs", (one) => one.countRuns(TENANT, {}), BOUNDED],
+      ["counts of a workflow", (one) => one.countRuns(TENANT, { workflow: "workflow 3" }), BOUNDED],
+      ["where the runs of a page stand", (one, ids) => one.standings(TENANT, ids)],
+      ["a run's timeline", (one) => one.timeline({ tenant: TENANT, runId: middle }, 100, 0)],
+      ["what is under way in a run", (one) => one.live({ tenant: TENANT, runId: middle })],
+      ["dead letters by their error", (one) => one.deadLetterGroups(TENANT, {}), BOUNDED],
+      ["workflows of a day", (one) => one.workflowStats(TENANT, DAY), BOUNDED],
+      ["who waits", (one) => one.waits(TENANT, {}, PAGE, null), BOUNDED],
+      ["what is awaited", (one) => one.awaitedNames(TENANT), BOUNDED],
+      ["the machinery", (one) => one.system(TENANT), BOUNDED],
+      ["metrics of a day", (one) => one.metrics(TENANT, DAY, DAY / 288, null), BOUNDED],
+    ] as [string, (one: Overview, ids: string[]) => Promise<unknown>, string?][]
+  ).map(([name, ask, excused]) => ({
+    name: `dashboard, ${name}`,
+    prepare: async (db) => ids(await createReads(db).runs(TENANT, {}, PAGE, middle)),
+    run: (db, page: string[]) => ask(createOverview(db), page),
+    ...(excused === undefined ? {} : { excused }),
+  }));
+
 /** Everything, for the database that `seed` filled. */
 export async function workloads(db: Db): Promise<Workload[]> {
   const one = async (text: string) => {
@@ -284,5 +311,5 @@ export async function workloads(db: Db): Promise<Workload[]> {
     "select parent_id as id from pawl.runs where parent_id is not null limit 1",
   );
   const { now } = await one("select pawl.ms(pawl.clock()) as now");
-  return [...turns, ...sweeps, ...lists(middle, parent, now), ...pages(middle, long)];
+  return [...turns, ...sweeps, ...lists(middle, parent, now), ...pages(middle, long), ...overview(middle)];
 }

@@ -27,10 +27,7 @@ const ofStatus = (status: string): SQL => newest(sql`${r.status} = ${sql.raw(`'$
 
 const LOOKS: readonly Look[] = [
   { counts: COUNTED, at: newest(sql`true`) },
-  {
-    counts: ["ready"],
-    at: sql`${r.status} in ('ready', 'waiting') and ${r.wakeAt} is not null order by ${r.wakeAt}`,
-  },
+  { counts: ["ready"], at: sql`${r.status} = 'ready' order by ${r.wakeAt}` },
   { counts: ["running"], at: sql`${r.status} = 'running' order by ${r.leaseExpiresAt}` },
   { counts: ["sleeping", "waiting"], at: ofStatus("waiting") },
   { counts: ["paused"], at: ofStatus("paused") },

@@ -7,20 +7,25 @@ const LIMIT = COUNT_LIMIT + 1;
 /** Everything that is counted here is found by an index over what is due, leased or not sent. */
 const counted = (from: string) => `(select count(*)::int from (select ${from} limit ${LIMIT}) x)`;
 
+/** Asked once: what may differ from row to row finds nothing by an index. */
+const NOW = "(select pawl.clock())";
+
+const oldestDue = (status: "ready" | "waiting") =>
+  `(select r.wake_at from pawl.runs r where r.tenant = $1 and r.status = '${status}' and r.wake_at <= ${NOW}
+    order by r.wake_at limit 1)`;
+
 const STATE = `
 select pawl.ms(pawl.clock()) as now, pawl.ms((select max(ticked_at) from pawl.ticks)) as last_tick_at,
   (select max(name) from pawl.migrations) as last_migration,
-  ${counted("from pawl.runs r where r.tenant = $1 and r.status in ('ready', 'waiting') and r.wake_at <= pawl.clock()")} as due_runs,
-  ${counted("from pawl.branches b where b.tenant = $1 and b.wake_at <= pawl.clock()")} as due_branches,
-  pawl.ms(least(
-    (select r.wake_at from pawl.runs r where r.tenant = $1 and r.status in ('ready', 'waiting') and r.wake_at <= pawl.clock()
-      order by r.wake_at limit 1),
-    (select b.wake_at from pawl.branches b where b.tenant = $1 and b.wake_at <= pawl.clock() order by b.wake_at limit 1)
+  ${counted(`from pawl.runs r where r.tenant = $1 and r.status in ('ready', 'waiting') and r.wake_at <= ${NOW}`)} as due_runs,
+  ${counted(`from pawl.branches b where b.tenant = $1 and b.wake_at <= ${NOW}`)} as due_branches,
+  pawl.ms(least(${oldestDue("ready")}, ${oldestDue("waiting")},
+    (select b.wake_at from pawl.branches b where b.tenant = $1 and b.wake_at <= ${NOW} order by b.wake_at limit 1)
   )) as oldest_due_at,
   ${counted("from pawl.runs r where r.tenant = $1 and r.status = 'running'")} as leased_runs,
   ${counted("from pawl.branches b where b.tenant = $1 and b.lease_expires_at is not null")} as leased_branches,
-  ${counted("from pawl.runs r where r.tenant = $1 and r.status = 'running' and r.lease_expires_at <= pawl.clock()")} as expired_runs,
-  ${counted("from pawl.branches b where b.tenant = $1 and b.lease_expires_at <= pawl.clock()")} as expired_branches,
+  ${counted(`from pawl.runs r where r.tenant = $1 and r.status = 'running' and r.lease_expires_at <= ${NOW}`)} as expired_runs,
+  ${counted(`from pawl.branches b where b.tenant = $1 and b.lease_expires_at <= ${NOW}`)} as expired_branches,
   ${counted("from pawl.outbox_sends s where s.tenant = $1 and s.status = 'pending'")} as events_pending,
   ${counted("from pawl.outbox_sends s where s.tenant = $1 and s.status = 'dead'")} as events_dead,
   ${counted("from pawl.bulk_actions b where b.tenant = $1 and b.status = 'running'")} as bulk_actions,
