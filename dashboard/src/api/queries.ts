@@ -15,12 +15,14 @@ import type {
   Metrics,
   RunDetail,
   RunPage,
+  RunState,
   Session,
   System,
   WaitNames,
   WaitPage,
-  Workflow,
+  WholeLine,
   WorkflowStats,
+  Workflows,
 } from "./types.ts";
 
 const LONGEST_PAUSE_MS = 15_000;
@@ -119,7 +121,8 @@ async function readJournal(
 export function useLine(id: string, seq: number | null) {
   return useQuery({
     queryKey: ["run", id, "line", seq],
-    queryFn: ({ signal }) => getText<Line>(`/api/runs/${encodeURIComponent(id)}/journal/${seq}`, {}, signal),
+    queryFn: ({ signal }) =>
+      getText<WholeLine>(`/api/runs/${encodeURIComponent(id)}/journal/${seq}`, {}, signal),
     enabled: seq !== null,
     staleTime: Number.POSITIVE_INFINITY,
   });
@@ -128,8 +131,7 @@ export function useLine(id: string, seq: number | null) {
 export function useRunState(id: string, live: boolean) {
   return useQuery({
     queryKey: ["run", id, "state"],
-    queryFn: ({ signal }) =>
-      getText<{ state: unknown }>(`/api/runs/${encodeURIComponent(id)}/state`, {}, signal),
+    queryFn: ({ signal }) => getText<RunState>(`/api/runs/${encodeURIComponent(id)}/state`, {}, signal),
     refetchInterval: live ? SLOW_MS : false,
   });
 }
@@ -155,7 +157,7 @@ export function useHistory(id: string | null, cursor?: string) {
 export function useWorkflows() {
   return useQuery({
     queryKey: ["workflows"],
-    queryFn: ({ signal }) => get<{ workflows: readonly Workflow[] }>("/api/workflows", {}, signal),
+    queryFn: ({ signal }) => get<Workflows>("/api/workflows", {}, signal),
     staleTime: SLOW_MS,
   });
 }

@@ -176,7 +176,7 @@ function addLive(
     for (const { failedAt } of branch.failures)
       row.span("executing", Date.parse(failedAt), Date.parse(failedAt), { failed: true });
     const queued = Math.max(
-      Date.parse(branch.begunAt),
+      millis(branch.begunAt) ?? now,
       ...branch.failures.map(({ failedAt }) => Date.parse(failedAt)),
     );
     row.span("queued", queued, began ?? now, { live: began === null });

@@ -32,7 +32,16 @@ export function line(key: string | null, from: number, to: number, more: Partial
 }
 
 export function runDetail(more: Partial<RunDetail> = {}): RunDetail {
-  return { ...row(), waits: [], branches: [], sleeps: [], turnBegunAt: null, ...more };
+  return {
+    ...row(),
+    input: null,
+    output: null,
+    waits: [],
+    branches: [],
+    sleeps: [],
+    turnBegunAt: null,
+    ...more,
+  };
 }
 
 export function row(more: Partial<RunRow> = {}): RunRow {
