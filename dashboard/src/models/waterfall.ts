@@ -81,7 +81,7 @@ export function rowsOf(lines: readonly Line[], run: Live, now: number): Row[] {
     return known;
   };
   for (const line of lines) builder(idOf(line), line.key, nameOf(line), line.kind).add(line);
-  if (!isOver(run.status)) addLive(run, now, builder);
+  if (!isOver(run.status)) addLive(run, presentOf(run, now), builder);
   const rows = [...builders.values()].map((each) => each.row());
   return grouped(rows.sort((a, b) => a.from - b.from || first(a) - first(b)));
 }
@@ -151,6 +151,13 @@ class Builder {
       items: [],
     };
   }
+}
+
+/** Now, but not before anything that has begun: the viewer's clock may be behind the database's. */
+function presentOf({ sleeps, waits, branches, turnBegunAt }: Live, now: number): number {
+  const begun = [...sleeps, ...waits, ...branches].map(({ begunAt }) => begunAt);
+  const attempts = branches.map(({ attemptBegunAt }) => attemptBegunAt);
+  return Math.max(now, ...[...begun, ...attempts, turnBegunAt].map((at) => millis(at) ?? now));
 }
 
 /** What is under way now and not in the journal yet. */

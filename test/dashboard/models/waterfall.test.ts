@@ -101,6 +101,18 @@ describe("what is under way", () => {
     expect(rows.every(isProblem)).toBe(true);
   });
 
+  test("begins when it began, also where the viewer's clock is behind", () => {
+    const run = runDetail({
+      status: "waiting",
+      sleeps: [{ key: "nap", begunAt: at(600_000), dueAt: at(900_000) }],
+    });
+    const rows = rowsOf([line("before", 599_000, 600_000)], run, START);
+    expect(rows.map(({ name, from }) => [name, from - START])).toEqual([
+      ["before", 599_000],
+      ["nap", 600_000],
+    ]);
+  });
+
   test("is nothing once the run is over", () => {
     const run = runDetail({ status: "failed", sleeps: [{ key: "nap", begunAt: at(0), dueAt: at(500) }] });
     expect(rowsOf([], run, START)).toEqual([]);
