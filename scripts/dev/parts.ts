@@ -17,8 +17,9 @@ export class Parts {
   }
 
   async #end(code: number, reason: string | undefined): Promise<never> {
-    if (reason !== undefined) console.error(`pawl: ${reason}`);
     for (const stop of this.#stops.reverse()) await stop().catch(() => {});
+    // Not before: what a part still prints while it stops would hide why it does.
+    if (reason !== undefined) console.error(`pawl: ${reason}`);
     process.exit(code);
   }
 }

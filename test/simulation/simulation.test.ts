@@ -31,6 +31,10 @@ const OUT_OF_REACH: Readonly<Record<string, string>> = {
   nondeterministic_call: "heard by determinism.ts, which listens in a worker's globals",
   journal_too_large: "50,000 entries, or 32 MB of values",
   state_not_found: "the answer to a read over HTTP",
+  entry_not_found: "the answer to a read over HTTP",
+  query_timeout: "the answer to a read over HTTP",
+  bulk_not_found: "the answer to a request over HTTP: no bulk action is ever started",
+  bulk_over: "the answer to a request over HTTP: no bulk action is ever started",
 };
 
 /** Of every error that the engine knows. */

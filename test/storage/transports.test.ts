@@ -9,6 +9,7 @@ import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
 import type { Act, Side } from "../model/commands/choices.ts";
 import { Commands } from "../model/commands.ts";
+import { comparable } from "../model/comparable.ts";
 import { Coverage } from "../model/coverage.ts";
 import { standing, standingDatabase } from "../model/standing.ts";
 import type { TestDatabase } from "../support/database.ts";
@@ -95,7 +96,7 @@ async function transportOf(
 
 async function answerOf(act: Act, side: Side): Promise<unknown> {
   try {
-    return await act(side);
+    return comparable(await act(side));
   } catch (error) {
     return { refused: (error as { code?: string }).code };
   }

@@ -98,6 +98,7 @@ test("the events of a run arrive in its order, though one is refused on the way"
   );
   await world.database.moveClock(HOUR);
   await world.worker.tick();
+  await received(9);
   expect(data()).toEqual([1, 2, 3, 3, 4, 5, 6, 7, 8]);
   expect(receiver.received[2]?.text).toBe(receiver.received[3]?.text);
   expect(receiver.received[2]?.headers["webhook-id"]).toBe(receiver.received[3]?.headers["webhook-id"]);
