@@ -19,12 +19,14 @@ import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
 import { shell } from "./shell.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { createBulks } from "./storage/bulks.ts";
 import { connect } from "./storage/db.ts";
 import { createHistory } from "./storage/history.ts";
 import { createOverview } from "./storage/overview.ts";
 import { createReads } from "./storage/reads.ts";
 import { createStore } from "./storage/store.ts";
+import { createTimings } from "./storage/timings.ts";
 import { createTransactions } from "./storage/transactions.ts";
 import { observed, report, warnOfCall } from "./telemetry.ts";
 
@@ -35,9 +37,10 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
   const registry = new Registry(watched(workflows, warnOfCall));
   const warmRuns = goesOnElsewhere() ? new WarmRuns() : null;
   const cron = new CronWatch();
+  const stopwatch = new Stopwatch(() => clock.now());
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {
-    const deployment = deployments.get(env) ?? readDeployment(env, registry, warmRuns);
+    const deployment = deployments.get(env) ?? readDeployment(env, registry, warmRuns, stopwatch);
     deployments.set(env, deployment);
     return deployment;
   };
@@ -64,7 +67,8 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
       await consumeWakeUps(
         {
           runtime,
-          loopback: loopback(ctx),
+          loopback: stopwatch.loopback(loopback(ctx)),
+          late: (ms) => stopwatch.note("queue", ms),
           waitMs: readSettings(env).consumerWaitMs,
           waitUntil: (work) => ctx.waitUntil(work),
           sweep: (only) => sweep(runtime, only),
@@ -72,17 +76,18 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
         },
         batch,
       );
+      ctx.waitUntil(keep(stopwatch.flushOld(runtime.timings)));
     },
     async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
       const runtime = runtimeOf(env);
       cron.ticked(runtime);
-      await tick(runtime);
+      await Promise.all([tick(runtime), keep(stopwatch.flush(runtime.timings))]);
     },
     takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null | "cold"> {
-      return takeTurn(runtimeOf(env), turn);
+      return stopwatch.turn(turn, () => takeTurn(runtimeOf(env), turn));
     },
     performBranch(env: Env, branch: LeasedBranch): Promise<BranchOutcome | null> {
-      return performBranch(runtimeOf(env), branch);
+      return stopwatch.branch(branch, () => performBranch(runtimeOf(env), branch));
     },
   };
 }
@@ -102,21 +107,32 @@ function goesOnElsewhere(): boolean {
   return Cloudflare?.compatibilityFlags?.handle_cross_request_promise_resolution === false;
 }
 
+/** Figures that cannot be kept are no reason to fail. */
+function keep(flushed: Promise<void>): Promise<void> {
+  return flushed.catch((error: unknown) => report("keeping the times of turns", error));
+}
+
 /** What follows from the environment alone, and is built once per isolate: it holds nothing of an invocation. */
 type Deployment = { readonly unready: string } | { readonly unready: null; readonly runtime: Runtime };
 
-function readDeployment(env: Env, registry: Registry, warmRuns: WarmRuns | null): Deployment {
+function readDeployment(
+  env: Env,
+  registry: Registry,
+  warmRuns: WarmRuns | null,
+  stopwatch: Stopwatch,
+): Deployment {
   const unready = whatIsMissing(env);
   if (unready !== null) return { unready };
   const settings = readSettings(env);
   const db = connect(env.DATABASE_URL ?? "", env.NEON_LOCAL, settings.databaseTimeoutMs);
   const runtime: Runtime = {
-    store: observed("store", createStore(db)),
+    store: stopwatch.store(observed("store", createStore(db))),
     reads: observed("reads", createReads(db)),
     overview: observed("overview", createOverview(db)),
     history: observed("history", createHistory(db)),
     bulks: observed("bulks", createBulks(db)),
-    wakeUps: observed("wake-ups", createWakeUps(env.WAKE_UPS)),
+    timings: createTimings(db),
+    wakeUps: stopwatch.wakeUps(observed("wake-ups", createWakeUps(env.WAKE_UPS))),
     clock,
     registry,
     settings,

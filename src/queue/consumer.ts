@@ -13,6 +13,8 @@ export interface ConsumerDeps {
   readonly runtime: Runtime;
   readonly loopback: Loopback;
   readonly waitMs: number;
+  /** Told how long after a wake-up was to come it came, in milliseconds. */
+  readonly late: (ms: number) => void;
   /** Keeps the invocation alive for what goes on after the handler has returned. */
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly sweep: (only?: SweepPart) => Promise<void>;
@@ -29,14 +31,20 @@ export async function consumeWakeUps(deps: ConsumerDeps, batch: MessageBatch<unk
   const sweeps = new Set<SweepPart | undefined>();
   for (const message of batch.messages) {
     const wakeUp = readMessage(message.body);
-    if (wakeUp?.kind === "run" && wakeUp.holdMs === 0) {
-      now.push({ message, ref: wakeUp.ref });
-      continue;
-    }
-    if (wakeUp === null)
+    if (wakeUp?.kind === "run") {
+      const { ref, delayMs } = wakeUp;
+      const holdMs = delayMs % 1_000;
+      // One that comes again was late on purpose.
+      if (message.attempts === 1)
+        deps.late(deps.runtime.clock.now() - message.timestamp.getTime() - delayMs + holdMs);
+      if (holdMs === 0) {
+        now.push({ message, ref });
+        continue;
+      }
+      held.set(holdMs, [...(held.get(holdMs) ?? []), ref]);
+    } else if (wakeUp === null) {
       deps.runtime.report("reading a wake-up", new TypeError("The message is not a wake-up."));
-    else if (wakeUp.kind === "run") held.set(wakeUp.holdMs, [...(held.get(wakeUp.holdMs) ?? []), wakeUp.ref]);
-    else sweeps.add(wakeUp.only);
+    } else sweeps.add(wakeUp.only);
     message.ack();
   }
   const work: Promise<unknown>[] = [...held].map(([ms, later]) => holdAndDispatch(deps, ms, later));

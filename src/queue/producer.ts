@@ -1,8 +1,7 @@
 import type { WakeUps } from "../engine/ports.ts";
-import type { WakeUpMessage } from "./message.ts";
+import { LONGEST_DELAY_MS, type WakeUpMessage } from "./message.ts";
 
-/** The vendor's limits: a delay of at most 24 hours, 100 messages in one `sendBatch`. */
-const LONGEST_DELAY_MS = 86_400_000;
+/** The vendor's limit for one `sendBatch`. */
 const BATCH = 100;
 
 /**
@@ -15,14 +14,14 @@ export function createWakeUps(queue: Queue<WakeUpMessage>): WakeUps {
       const messages = due
         .filter(({ wakeInMs }) => wakeInMs < LONGEST_DELAY_MS)
         .map(({ tenant, runId, wakeInMs, branch }): MessageSendRequest<WakeUpMessage> => {
-          const delaySeconds = Math.floor(wakeInMs / 1_000);
-          const holdMs = Math.ceil(wakeInMs - delaySeconds * 1_000);
+          const delayMs = Math.ceil(wakeInMs);
+          const delaySeconds = Math.floor(delayMs / 1_000);
           const body: WakeUpMessage = {
             v: 1,
             tenant,
             runId,
             ...(branch === undefined ? {} : { branch }),
-            ...(holdMs > 0 ? { holdMs: Math.min(holdMs, 999) } : {}),
+            ...(delayMs > 0 ? { delayMs } : {}),
           };
           return { body, contentType: "json", ...(delaySeconds > 0 ? { delaySeconds } : {}) };
         });

@@ -4,6 +4,7 @@ import type { Overview } from "../engine/overview.ts";
 import type { Addresses } from "../engine/platform.ts";
 import type { Clock, EventSink, Store, Transactions, WakeUps } from "../engine/ports.ts";
 import type { Reads } from "../engine/reads.ts";
+import type { Timings } from "../engine/timings.ts";
 import type { Registry } from "../engine/workflow.ts";
 import type { WarmRuns } from "./warm-runs.ts";
 
@@ -14,6 +15,7 @@ export interface Runtime {
   readonly overview: Overview;
   readonly history: History;
   readonly bulks: Bulks;
+  readonly timings: Timings;
   readonly wakeUps: WakeUps;
   readonly clock: Clock;
   readonly registry: Registry;

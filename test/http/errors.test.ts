@@ -7,6 +7,7 @@ import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
 import * as refused from "../../src/engine/refusals.ts";
 import { RetryableError } from "../../src/engine/retry.ts";
+import type { Timings } from "../../src/engine/timings.ts";
 import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { ERRORS } from "../../src/http/errors.ts";
@@ -33,6 +34,7 @@ async function failing(error: unknown) {
     overview: port as Overview,
     history: port as History,
     bulks: port as Bulks,
+    timings: port as Timings,
   };
   return { ...serve({ unready: null, runtime: broken, tokens }), reported };
 }

@@ -35,7 +35,7 @@ export interface LiveApp {
 
 export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<LiveApp> {
   const database = await createDatabase();
-  const { store, reads, overview, history, bulks } = database;
+  const { store, reads, overview, history, bulks, timings } = database;
   const runtime: Runtime = {
     ...runtimeOf({ workflows }),
     store,
@@ -43,6 +43,7 @@ export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<
     overview,
     history,
     bulks,
+    timings,
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     newRunId: () => ulid(),
   };

@@ -1,5 +1,6 @@
 /** What workflows come to, what runs wait for, and how the machinery is doing, on the real store. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { BOUNDS_MS } from "../../src/engine/timings.ts";
 import { defineWorkflow } from "../../src/engine/workflow.ts";
 import { createLiveApp, type LiveApp } from "./live.ts";
 import { appWith, errorCodeOf } from "./support.ts";
@@ -34,7 +35,7 @@ beforeAll(async () => {
   app = await createLiveApp([quick(1), quick(2), failing, waiting, unused]);
 });
 beforeEach(async () => {
-  for (const table of ["runs", "journal", "waits", "hooks", "ticks"])
+  for (const table of ["runs", "journal", "waits", "hooks", "ticks", "timings"])
     await app.database.rows(`truncate pawl.${table}`);
 });
 afterEach(async () => {
@@ -202,6 +203,20 @@ describe("the machinery", () => {
       stuck: { runs: [], checked: true },
       bulk: { running: 0 },
     });
+  });
+
+  test("tells where turns spent their time in the last day, in the order of a turn", async () => {
+    expect(await get("/api/system")).toMatchObject({ turns: { hours: 24, phases: [] } });
+    const buckets = [...BOUNDS_MS.map((bound) => (bound === 5 ? 4 : 0)), 0];
+    await app.database.timings.add([
+      { phase: "commit", turns: 4, totalMs: 16, buckets },
+      { phase: "claim", turns: 0, totalMs: 0, buckets: buckets.map(() => 0) },
+    ]);
+    const { turns } = await get<{ turns: { phases: unknown[] } }>("/api/system");
+    expect(turns.phases).toEqual([
+      { phase: "claim", turns: 0, totalMs: 0, meanMs: 0, p50Ms: null, p95Ms: null, p99Ms: null },
+      { phase: "commit", turns: 4, totalMs: 16, meanMs: 4, p50Ms: 4, p95Ms: 4.9, p99Ms: 4.98 },
+    ]);
   });
 
   test("tells the size of the database and of its tables", async () => {

@@ -7,6 +7,7 @@ import type { Overview } from "../../src/engine/overview.ts";
 import type { StartedRun, Store } from "../../src/engine/ports.ts";
 import type { JournalLine, Reads } from "../../src/engine/reads.ts";
 import type { NewRun, RunDetail } from "../../src/engine/run.ts";
+import type { Timings } from "../../src/engine/timings.ts";
 import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { digestToken } from "../../src/http/auth.ts";
@@ -90,6 +91,7 @@ export interface Ports {
   overview?: Partial<Overview>;
   history?: Partial<History>;
   bulks?: Partial<Bulks>;
+  timings?: Partial<Timings>;
 }
 
 /** An app whose ports are the given ones, with a request helper that presents the token. */
@@ -99,6 +101,7 @@ export async function appWith({
   overview = {},
   history = {},
   bulks = {},
+  timings = {},
 }: Ports = {}) {
   const reported: { what: string; error: unknown }[] = [];
   let clock = NOW;
@@ -117,6 +120,7 @@ export async function appWith({
     }),
     history: only("history", { add: async (action) => toAction(action), list: async () => [], ...history }),
     bulks: only("bulks", bulks),
+    timings: only("timings", { read: async () => [], ...timings }),
     wakeUps: { send: async () => {}, sweepAgain: async () => {} },
     clock: {
       now: () => clock,

@@ -88,6 +88,7 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
     overview: only("overview", {}),
     history: only("history", {}),
     bulks: only("bulks", {}),
+    timings: only("timings", {}),
     wakeUps: only("wake-ups", {
       send: async (due) => {
         woken.push(...due);

@@ -41,6 +41,7 @@ export class Isolate {
       // Nobody looks at the whole deployment here.
       overview: {} as Runtime["overview"],
       history: {} as Runtime["history"],
+      timings: {} as Runtime["timings"],
       // No bulk action is ever started.
       bulks: { claim: async () => [] } as unknown as Runtime["bulks"],
       transactions: this.wrapped(memory.transactions),
@@ -84,6 +85,7 @@ export class Isolate {
       waitUntil: () => {},
       sweep: (only?: SweepPart) => sweep(runtime, only),
       sweepIfLate: async () => {},
+      late: () => {},
     };
     consumeWakeUps(deps, batch.handed).then(
       () => this.close(batch, false),

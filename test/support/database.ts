@@ -5,12 +5,14 @@ import type { History } from "../../src/engine/history.ts";
 import type { Overview } from "../../src/engine/overview.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
+import type { Timings } from "../../src/engine/timings.ts";
 import { createBulks } from "../../src/storage/bulks.ts";
 import { connect, type Db } from "../../src/storage/db.ts";
 import { createHistory } from "../../src/storage/history.ts";
 import { createOverview } from "../../src/storage/overview.ts";
 import { createReads } from "../../src/storage/reads.ts";
 import { createStore } from "../../src/storage/store.ts";
+import { createTimings } from "../../src/storage/timings.ts";
 
 /** A migrated database of its own, reached both directly and as the worker does. */
 export interface TestDatabase {
@@ -23,6 +25,7 @@ export interface TestDatabase {
   readonly overview: Overview;
   readonly history: History;
   readonly bulks: Bulks;
+  readonly timings: Timings;
   /** Moves the one clock; every session sees it at once. */
   moveClock(ms: number): Promise<void>;
   /** Rows of a statement, for looking at what was written. */
@@ -66,6 +69,7 @@ export function openDatabase(
     overview: createOverview(db),
     history: createHistory(db),
     bulks: createBulks(db),
+    timings: createTimings(db),
     async moveClock(ms) {
       offset += ms;
       await pool.query(`create or replace function pawl.clock() returns timestamptz language sql volatile as

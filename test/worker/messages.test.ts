@@ -41,8 +41,8 @@ const GARBAGE: readonly (readonly [string, (dueRunId: string) => unknown])[] = [
   ["a tenant of a megabyte", (id) => wakeUp(id, { tenant: "x".repeat(1_000_000) })],
   ["a tenant that Postgres cannot store", (id) => wakeUp(id, { tenant: "default\u0000" })],
   ["a tenant with half a surrogate pair", (id) => wakeUp(id, { tenant: "\ud800" })],
-  ["a wait that is no number", (id) => wakeUp(id, { holdMs: "soon" })],
-  ["a wait without end", (id) => wakeUp(id, { holdMs: Number.MAX_SAFE_INTEGER })],
+  ["a wait that is no number", (id) => wakeUp(id, { delayMs: "soon" })],
+  ["a wait without end", (id) => wakeUp(id, { delayMs: Number.MAX_SAFE_INTEGER })],
 ];
 
 test.for(GARBAGE)("a message with %s is acknowledged and does nothing (B9)", async ([, message]) => {
@@ -90,7 +90,7 @@ test("wake-ups carry ids only", async () => {
   await eventually("the second wake-up is sent", () => world.broker.sent.length === 2);
   expect(world.broker.sent.map(({ body }) => body)).toEqual([
     wakeUp(id),
-    { ...wakeUp(id), holdMs: expect.any(Number) },
+    { ...wakeUp(id), delayMs: expect.any(Number) },
   ]);
 });
 

@@ -67,6 +67,7 @@ function State({ system }: { readonly system: System }) {
         </Tile>
       </div>
       <Stuck stuck={stuck} />
+      <Turns turns={system.turns} />
       <Tables tables={system.database.tables} />
       <p className="text-muted">
         Asked <Instant at={system.now} as="exact" />
@@ -120,6 +121,68 @@ function Stuck({ stuck }: { readonly stuck: System["stuck"] }) {
       )}
     </section>
   );
+}
+
+type Phase = System["turns"]["phases"][number]["phase"];
+
+const PHASES: Readonly<Record<Phase, string>> = {
+  queue: "Its wake-up comes later than it was meant to",
+  claim: "It is leased, with all of its batch",
+  invocation: "It gets an invocation of its own, and comes back",
+  replay: "Its function runs up to where it rests",
+  step: "The body of its step runs",
+  group: "It waits for the commit before its own",
+  commit: "It becomes durable, with whatever else has ended",
+  "wake-up": "The next wake-up is sent",
+};
+
+function Turns({ turns: { hours, phases } }: { readonly turns: System["turns"] }) {
+  const all = phases.reduce((sum, { totalMs }) => sum + totalMs, 0);
+  return (
+    <section className="grid gap-2">
+      <h2 className="font-semibold">Where the time of turns goes</h2>
+      {phases.length === 0 && <p className="text-muted">No turn was measured in the last {hours} hours.</p>}
+      {phases.length > 0 && (
+        <Wide label="Where the time of turns goes">
+          <table className="data">
+            <caption className="visually-hidden">Time by phase in the last {hours} hours</caption>
+            <thead>
+              <tr>
+                <th>Phase</th>
+                <th>What happens</th>
+                <th className="num">Share</th>
+                <th className="num">Turns</th>
+                <th className="num">Mean</th>
+                <th className="num">p50</th>
+                <th className="num">p95</th>
+                <th className="num">p99</th>
+              </tr>
+            </thead>
+            <tbody>
+              {phases.map(({ phase, turns, totalMs, meanMs, p50Ms, p95Ms, p99Ms }) => (
+                <tr key={phase}>
+                  <td className="font-medium">{phase}</td>
+                  <td className="text-muted">{PHASES[phase]}</td>
+                  <td className="num">{all === 0 ? "0.0" : ((totalMs / all) * 100).toFixed(1)} %</td>
+                  <td className="num">{formatNumber(turns)}</td>
+                  <td className="num">{formatMilliseconds(meanMs)}</td>
+                  <td className="num">{formatMilliseconds(p50Ms)}</td>
+                  <td className="num">{formatMilliseconds(p95Ms)}</td>
+                  <td className="num">{formatMilliseconds(p99Ms)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Wide>
+      )}
+    </section>
+  );
+}
+
+/** Most phases take a few milliseconds: `1.4 ms`, and above ten as any span. */
+function formatMilliseconds(ms: number | null): string {
+  if (ms === null) return "";
+  return ms < 10 ? `${ms.toFixed(1)} ms` : formatSpan(ms);
 }
 
 function Tables({ tables }: { readonly tables: System["database"]["tables"] }) {

@@ -1,18 +1,22 @@
 import { Hono } from "hono";
+import { type PhaseTimes, quantile } from "../../engine/timings.ts";
 import type { HttpEnv } from "../context.ts";
 import { iso, isoOrNull } from "../present.ts";
 
 /** The cron ticks every minute: after so long sleeps and retries are waiting for it. */
 const LATE_AFTER_MS = 180_000;
 const STUCK_SHOWN = 20;
+const TURNS_HOURS = 24;
 
-/** How the machinery is doing: the cron, what is due, the database, and runs that nothing would move again. */
+/** How the machinery is doing: the cron, what is due, the database, runs that nothing would move again, and where turns spend
+ * their time. */
 export const system = new Hono<HttpEnv>().get("/", async (c) => {
   const { runtime, principal } = c.var;
-  const { overview, deployment } = runtime;
-  const [state, stuck] = await Promise.all([
+  const { overview, timings, deployment } = runtime;
+  const [state, stuck, phases] = await Promise.all([
     overview.system(principal.tenant),
     overview.stuckRuns(principal.tenant, STUCK_SHOWN),
+    timings.read(TURNS_HOURS),
   ]);
   const { now, lastTickAt, oldestDueAt } = state;
   const ageMs = lastTickAt === null ? null : Math.max(0, now - lastTickAt);
@@ -34,5 +38,19 @@ export const system = new Hono<HttpEnv>().get("/", async (c) => {
       checked: stuck !== null,
     },
     bulk: { running: state.bulkActions },
+    turns: { hours: TURNS_HOURS, phases: phases.map(presentPhase) },
   });
 });
+
+function presentPhase(times: PhaseTimes) {
+  const { phase, turns, totalMs } = times;
+  return {
+    phase,
+    turns,
+    totalMs,
+    meanMs: turns === 0 ? 0 : totalMs / turns,
+    p50Ms: quantile(times, 0.5),
+    p95Ms: quantile(times, 0.95),
+    p99Ms: quantile(times, 0.99),
+  };
+}
