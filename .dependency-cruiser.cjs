@@ -44,6 +44,7 @@ module.exports = {
     packages("shell\\.ts$", []),
     only("telemetry\\.ts$", PORTS),
     only("determinism\\.ts$", PORTS),
+    only("stopwatch\\.ts$", USE_CASES),
     only("pawl\\.ts$", PORTS),
     // A user's code: it sees the public door and its own files.
     only("workflows/", ["^src/pawl\\.ts$"]),

@@ -83,7 +83,7 @@ test("a signal while it starts leaves nothing", async () => {
     pids = child.pid === undefined ? [] : descendantsOf(child.pid);
     return pids.length;
   };
-  await expect.poll(started, { interval: 10 }).toBeGreaterThan(1);
+  await expect.poll(started, { interval: 10, timeout: 30_000 }).toBeGreaterThan(1);
   child.kill("SIGINT");
   const [code] = await once(child, "exit");
   expect([code, output()]).toEqual([0, ""]);

@@ -14,7 +14,7 @@ afterAll(() => world?.stop());
 
 const childrenOf = async (id: string) => {
   const rows = await world.database.rows<{ id: string; status: string }>(
-    "select id, status from pawl.runs where parent_id = $1 order by input ->> 'number'",
+    "select id, status from pawl.runs where parent_id = $1 order by (input ->> 'number')::int",
     [id],
   );
   return rows as { id: string; status: string }[];

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Effect } from "../support/ledger.ts";
-import { gate } from "../support/waiting.ts";
+import { eventually, gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 const GRACE_MS = 15_000;
@@ -30,6 +30,7 @@ test("a run of n steps takes n turns, each in an invocation of its own (A11)", a
 test("a turn that is alone costs two round trips: one claim, one commit", async () => {
   const id = await world.start("count", { steps: 6 });
   await world.reaches(id, "completed");
+  await eventually("the last commit is answered", () => world.gateway.count("commit") === 6);
   const verbs = world.gateway.answered.map(({ verb }) => verb);
   expect(verbs).toEqual(["start", ...Array.from({ length: 6 }, () => ["claim", "commit"]).flat()]);
 });
