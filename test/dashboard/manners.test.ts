@@ -169,13 +169,22 @@ describe("asking", () => {
 
   test("survives an outage: a banner while nothing answers, what was shown stays, and all is well by itself", async () => {
     const [id = ""] = await naps(1);
-    const { page, problems } = await stage.visit("/runs");
+    const { page, problems, answered } = await stage.visit("/runs");
+    await page.clock.install();
+    await page.reload();
     await page.getByTitle(id).waitFor();
+    const banner = page.getByText("No answer.");
+    const askAgainUntil = (what: string, shown: number) =>
+      eventually(what, async () => {
+        await page.clock.runFor(5_000);
+        await answered();
+        return (await banner.count()) === shown;
+      });
     await page.route("**/api/**", (route) => route.abort("connectionrefused"));
-    await page.getByText("No answer.").waitFor();
+    await askAgainUntil("the banner is there", 1);
     await page.getByTitle(id).waitFor();
     await page.unroute("**/api/**");
-    await page.getByText("No answer.").waitFor({ state: "detached" });
+    await askAgainUntil("the banner is gone", 0);
     expect(problems.splice(0).every((problem) => problem.includes("ERR_CONNECTION_REFUSED"))).toBe(true);
   });
 });
@@ -271,21 +280,14 @@ describe("times and looks", () => {
 
   test("fit into 360 pixels: nothing but tables is wider", async () => {
     const [id] = await naps(1);
-    const { page } = await stage.visit("/runs", { viewport: { width: 360, height: 740 } });
-    for (const path of [
-      "/runs",
-      `/runs/${id}`,
-      "/dead-letters",
-      "/workflows",
-      "/waits",
-      "/system",
-      "/metrics",
-    ]) {
-      await page.goto(`${stage.world.worker.url.origin}/dashboard${path}`);
+    const paths = ["/runs", `/runs/${id}`, "/dead-letters", "/workflows", "/waits", "/system", "/metrics"];
+    const width = async (path: string) => {
+      const { page } = await stage.visit(path, { viewport: { width: 360, height: 740 } });
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");
-      expect([path, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([path, 360]);
-    }
+      return [path, await page.evaluate("document.documentElement.scrollWidth")];
+    };
+    expect(await Promise.all(paths.map(width))).toEqual(paths.map((path) => [path, 360]));
   });
 });
 
