@@ -9,6 +9,7 @@ import { Counters } from "../parts/counters.tsx";
 import { ExportLinks } from "../parts/export-links.tsx";
 import { FilterBar } from "../parts/filter-bar.tsx";
 import { FirstRun } from "../parts/first-run.tsx";
+import { NewRuns, useHeldPage, useScrolled } from "../parts/new-runs.tsx";
 import { Broken, Empty, Loading, Page } from "../parts/page.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { RunTable } from "../parts/run-table.tsx";
@@ -68,20 +69,23 @@ interface FoundProps {
 
 function Found({ page, query, filtered, stale }: FoundProps) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const ids = page.runs.map(({ id }) => id).filter((id) => selected.has(id));
+  const scrolled = useScrolled();
+  const { shown, newer, adopt } = useHeldPage(page, scrolled || selected.size > 0, stale);
+  const ids = shown.runs.map(({ id }) => id).filter((id) => selected.has(id));
   return (
     <div className={stale ? "grid gap-3 opacity-60" : "grid gap-3"} aria-busy={stale}>
+      <NewRuns newer={newer} onShow={adopt} />
       <RunTable
-        runs={page.runs}
+        runs={shown.runs}
         caption="Runs, the newest first"
         selected={selected}
         onSelect={setSelected}
       />
-      <Pager nextCursor={page.nextCursor} />
+      <Pager nextCursor={shown.nextCursor} />
       <SelectionBar
         ids={ids}
         verbs={VERBS}
-        everything={filtered && page.nextCursor !== null ? { runs: query } : null}
+        everything={filtered && shown.nextCursor !== null ? { runs: query } : null}
         matching={undefined}
         onClear={() => setSelected(new Set())}
       />

@@ -1,0 +1,82 @@
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/waiting.ts";
+import { createStage, type Stage, type Visit } from "./support/stage.ts";
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await createStage();
+});
+afterEach(() => stage.settle());
+afterAll(() => stage?.stop());
+
+const rows = (page: Page) => page.locator("[data-row]");
+
+async function start(workflow: string, count: number): Promise<string[]> {
+  const ids = await stage.world.startMany(
+    workflow,
+    Array.from({ length: count }, () => null),
+  );
+  await stage.world.allReach(ids, "waiting");
+  return ids;
+}
+
+describe("newer runs", () => {
+  const pill = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+  /** Lets the page ask again until it says that. */
+  const isTold = ({ page, answered }: Visit, name: string) =>
+    eventually(`the page tells of ${name}`, async () => {
+      await page.clock.runFor(15_000);
+      await answered();
+      return (await pill(page, name).count()) === 1;
+    });
+
+  async function visitOf(count: number): Promise<Visit> {
+    await start("nap", count);
+    const visit = await stage.visit("/runs");
+    await visit.page.clock.install();
+    await visit.page.reload();
+    await eventually("they are shown", async () => (await rows(visit.page).count()) === count);
+    return visit;
+  }
+
+  test("move nothing while something is selected: they are counted, and come in when they are asked for", async () => {
+    const visit = await visitOf(2);
+    const { page } = visit;
+    const first = await rows(page).first().getByRole("link").first().getAttribute("title");
+    await page.getByLabel(`Select run ${first}`).check();
+    await start("nap", 3);
+    await isTold(visit, "3 new runs");
+    expect(await rows(page).count()).toBe(2);
+    await pill(page, "3 new runs").click();
+    await eventually("they are in the list", async () => (await rows(page).count()) === 5);
+    expect(await pill(page, "3 new runs").count()).toBe(0);
+    expect(await page.getByLabel(`Select run ${first}`).isChecked()).toBe(true);
+  });
+
+  test("move nothing below the top of the page, and come in by themselves when somebody goes back there", async () => {
+    const visit = await visitOf(25);
+    const { page } = visit;
+    await page.evaluate("scrollTo(0, 400)");
+    const top = () => rows(page).first().getByRole("link").first().getAttribute("title");
+    const [before, [id]] = [await top(), await start("nap", 1)];
+    await isTold(visit, "1 new run");
+    expect(await top()).toBe(before);
+    expect(await rows(page).count()).toBe(25);
+    await page.evaluate("scrollTo(0, 0)");
+    await eventually("it is the first", async () => (await top()) === id);
+  });
+
+  test("are in the list at once where nobody has begun to read it", async () => {
+    const { page, answered } = await visitOf(1);
+    await start("nap", 1);
+    await eventually("it is there", async () => {
+      await page.clock.runFor(15_000);
+      await answered();
+      return (await rows(page).count()) === 2;
+    });
+    expect(await page.getByRole("button", { name: /new run/ }).count()).toBe(0);
+  });
+});
