@@ -59,8 +59,8 @@ export interface RunFilter {
   readonly input?: { readonly path: readonly string[]; readonly value: string } | undefined;
   /** The run that started it. */
   readonly parent?: string | undefined;
-  /** What it waits for, among other things; `time` for a run that waits for nothing else. */
-  readonly waitingFor?: Wait["kind"] | "time" | undefined;
+  /** What it waits for, among other things; `time` for a run that waits for nothing else, `besides-time` for any other. */
+  readonly waitingFor?: Wait["kind"] | "time" | "besides-time" | undefined;
   /** Of dead letters: the kind of failure that they have in common. */
   readonly fingerprint?: string | undefined;
   /** Only runs whose ids come after this one. */

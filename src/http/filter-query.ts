@@ -10,7 +10,7 @@ const INPUT_PREFIX = "input.";
 const TAG_LIMIT = 20;
 
 /** What a run can be asked for by. */
-const WAITABLE = ["person", "signal", "message", "child", "mutation", "time"] as const;
+const WAITABLE = ["person", "signal", "message", "child", "mutation", "time", "besides-time"] as const;
 
 /** The parameters of a filter as a typed client writes them. */
 export interface FilterParameters {

@@ -98,6 +98,7 @@ function isTagged(tag: string): SQL {
 function isWaitingFor(kind: RunFilter["waitingFor"]): SQL | undefined {
   if (kind === undefined) return undefined;
   if (kind === "time") return and(eq(r.status, "waiting"), WAITS_FOR_TIME);
+  if (kind === "besides-time") return and(eq(r.status, "waiting"), sql`not ${WAITS_FOR_TIME}`);
   const waiting = build
     .select({ one: sql`1` })
     .from(w)

@@ -80,3 +80,23 @@ describe("newer runs", () => {
     expect(await page.getByRole("button", { name: /new run/ }).count()).toBe(0);
   });
 });
+
+describe("the counters", () => {
+  test("say how many runs the list has that each of them narrows it to", async () => {
+    await start("nap", 2);
+    await start("approval", 1);
+    const { page } = await stage.visit("/runs");
+    const counter = (name: string) => page.getByRole("button", { name });
+    for (const [name, count] of [
+      ["Sleeping 2", 2],
+      ["Waiting 1", 1],
+    ] as const) {
+      await counter(name).click();
+      await eventually(`${name} is pressed`, async () => {
+        const pressed = await counter(name).getAttribute("aria-pressed");
+        return pressed === "true" && (await rows(page).count()) === count;
+      });
+    }
+    await page.getByRole("button", { name: /waits for: more than time/ }).waitFor();
+  });
+});

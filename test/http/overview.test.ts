@@ -140,6 +140,10 @@ describe("lists of runs", () => {
     expect(found).toContain(tried);
     expect(found).not.toContain(asked);
     expect(await idsOf("waitingFor=signal")).toContain(asked);
+    const others = await idsOf("waitingFor=besides-time");
+    expect(others).toContain(asked);
+    expect(others).not.toContain(slept);
+    expect(others).not.toContain(tried);
   });
 });
 

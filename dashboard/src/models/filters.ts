@@ -7,7 +7,7 @@ import { STATUSES, type Status } from "./status.ts";
 export const SPANS = { "1h": 3_600_000, "24h": 86_400_000, "7d": 604_800_000, "30d": 2_592_000_000 } as const;
 export type SpanName = keyof typeof SPANS;
 
-const WAITING_FOR = ["time", "signal", "message", "child", "person", "mutation"] as const;
+const WAITING_FOR = ["time", "besides-time", "signal", "message", "child", "person", "mutation"] as const;
 
 export interface RunFilter {
   readonly workflow: string | null;

@@ -16,7 +16,7 @@ const COUNTERS: readonly Counter[] = [
   { name: "ready", status: "ready", waitingFor: null },
   { name: "running", status: "running", waitingFor: null },
   { name: "sleeping", status: "waiting", waitingFor: "time" },
-  { name: "waiting", status: "waiting", waitingFor: null },
+  { name: "waiting", status: "waiting", waitingFor: "besides-time" },
   { name: "paused", status: "paused", waitingFor: null },
   { name: "completed", status: "completed", waitingFor: null },
   { name: "cancelled", status: "cancelled", waitingFor: null },

@@ -118,7 +118,10 @@ function Chips({ filter, onChange }: Props) {
   for (const tag of filter.tags)
     chips.push([`tag: ${tag}`, { ...filter, tags: filter.tags.filter((each) => each !== tag) }]);
   if (filter.waitingFor !== null)
-    chips.push([`waits for: ${filter.waitingFor}`, { ...filter, waitingFor: null }]);
+    chips.push([
+      `waits for: ${filter.waitingFor.replace("besides-time", "more than time")}`,
+      { ...filter, waitingFor: null },
+    ]);
   if (filter.input !== null)
     chips.push([`input.${filter.input.path}: ${filter.input.value}`, { ...filter, input: null }]);
   if (filter.parent !== null) chips.push([`parent: ${filter.parent}`, { ...filter, parent: null }]);

@@ -24,7 +24,7 @@ const filters = fc.record({
   createdAfter: fc.constantFrom(null, "2026-01-01T00:00:00.000Z"),
   createdBefore: fc.constantFrom(null, "2026-02-01T00:00:00.000Z"),
   input: fc.option(fc.record({ path: text, value: text })),
-  waitingFor: fc.constantFrom(null, "time", "signal"),
+  waitingFor: fc.constantFrom(null, "time", "besides-time", "signal"),
   parent: fc.option(text),
   fingerprint: fc.option(text),
 });

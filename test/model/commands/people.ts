@@ -45,7 +45,7 @@ function isHook(key: string): boolean {
   return key.startsWith("hook:");
 }
 
-const WAITS = ["signal", "message", "child", "person", "mutation"] as const;
+const WAITS = ["signal", "message", "child", "person", "mutation", "time", "besides-time"] as const;
 
 /** Every question that can be asked; the answers say nothing that is not in the rows, but they must be the same. */
 export function look(choices: Choices): Act {

@@ -124,6 +124,7 @@ function matches(run: StoredRun, filter: RunFilter): boolean {
 /** Failed and dead runs keep what they waited for: they may be revived. */
 function isWaitingFor({ row, waits, branches }: StoredRun, kind: string): boolean {
   if (kind === "time") return row.status === "waiting" && waits.size + branches.size === 0;
+  if (kind === "besides-time") return row.status === "waiting" && waits.size + branches.size > 0;
   return !isFinal(row.status) && [...waits.values()].some(({ wait }) => wait.kind === kind);
 }
 
