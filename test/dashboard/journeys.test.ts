@@ -132,6 +132,23 @@ test("the input is edited and the run made anew; what does not fit the schema is
   expect(problems.splice(0)).toEqual([expect.stringContaining("422")]);
 });
 
+test("the input is edited where a new run goes on from a step: what was done before is not done again", async () => {
+  const id = await stage.world.start("order", order("Ada", 100));
+  await stage.world.reaches(id, "completed");
+  const { page } = await stage.visit(`/runs/${id}?step=step:charge`);
+  await button(page, "Rerun from here").click();
+  const dialog = page.getByRole("dialog", { name: "Rerun from charge" });
+  await dialog.getByLabel(/^Edit the input/).check();
+  expect(JSON.parse(await dialog.getByLabel("Input", { exact: true }).inputValue())).toEqual(
+    order("Ada", 100),
+  );
+  await dialog.getByLabel("Input", { exact: true }).fill(JSON.stringify(order("Ada", 250)));
+  await confirm(page, "Make the new run");
+  await eventually("the page is the new run's", () => runIdIn(page) !== id);
+  await stage.world.reaches(runIdIn(page), "completed");
+  expect(stage.world.ledger.of(runIdIn(page)).map(({ step }) => step)).toEqual(["charge 250", "ship"]);
+});
+
 test("a run that waits for a signal is told which, and goes on with what it is sent", async () => {
   const id = await stage.world.start("approval");
   await stage.world.reaches(id, "waiting");

@@ -114,6 +114,7 @@ function Tabs({ run, text }: { readonly run: RunDetail; readonly text: string })
         {tab === "timeline" && lines !== undefined && (
           <TimelineTab
             run={run}
+            text={text}
             lines={lines}
             whole={journal.data?.whole ?? true}
             search={search}

@@ -23,6 +23,7 @@ interface Props {
 
 export function RerunDialog({ run, text, edit = false, from, onClose }: Props) {
   const [, navigate] = useLocation();
+  const [editing, setEditing] = useState(edit);
   const [input, setInput] = useState(() => editableInput(text));
   const [version, setVersion] = useState<number | null>(null);
   const [once] = useState(() => crypto.randomUUID());
@@ -31,9 +32,9 @@ export function RerunDialog({ run, text, edit = false, from, onClose }: Props) {
       rerunRun(
         run.id,
         {
-          ...(edit ? { input } : {}),
+          ...(editing ? { input } : {}),
           ...(from === undefined ? {} : { from }),
-          ...(version === null ? {} : { version }),
+          ...(version === null || editing ? {} : { version }),
         },
         once,
       ),
@@ -49,9 +50,9 @@ export function RerunDialog({ run, text, edit = false, from, onClose }: Props) {
       title={edit ? "Edit the input and rerun" : title}
       action="Make the new run"
       busy={rerun.isPending}
-      disabled={edit && (input.trim() === "" || jsonProblem(input) !== null)}
+      disabled={editing && (input.trim() === "" || jsonProblem(input) !== null)}
       error={rerun.error}
-      wide={edit}
+      wide={editing}
       onConfirm={() => rerun.mutate()}
       onClose={onClose}
     >
@@ -60,8 +61,14 @@ export function RerunDialog({ run, text, edit = false, from, onClose }: Props) {
           ? "A new run does everything from the beginning. This one stays as it is."
           : `A new run reuses what was done before ${from}, and goes on from there. This one stays as it is.`}
       </p>
-      {from !== undefined && <VersionSelect run={run} version={version} onChange={setVersion} />}
-      {edit && (
+      {from !== undefined && (
+        <label className="flex items-center gap-2">
+          <input type="checkbox" className="size-4" checked={editing} onChange={() => setEditing(!editing)} />
+          Edit the input. What is reused was made of the old one.
+        </label>
+      )}
+      {from !== undefined && !editing && <VersionSelect run={run} version={version} onChange={setVersion} />}
+      {editing && (
         <JsonField
           label="Input"
           rows={16}

@@ -12,12 +12,14 @@ import { RerunDialog } from "./rerun-dialog.tsx";
 
 interface Props {
   readonly run: RunDetail;
+  /** The run as it was sent. */
+  readonly text: string;
   readonly row: Row;
   readonly onClose: () => void;
 }
 
 /** One step: its attempts, what it gave, and a new run from here. */
-export function StepPanel({ run, row, onClose }: Props) {
+export function StepPanel({ run, text, row, onClose }: Props) {
   const last = row.lines.at(-1);
   return (
     <section aria-label={`Step ${row.name}`} className="panel grid min-w-0 gap-4 p-4 xl:w-[30rem]">
@@ -41,7 +43,7 @@ export function StepPanel({ run, row, onClose }: Props) {
           Child run <RunLink id={row.childId} copy />
         </p>
       )}
-      {last !== undefined && row.key !== null && <FromHere run={run} step={row.key} />}
+      {last !== undefined && row.key !== null && <FromHere run={run} text={text} step={row.key} />}
       {row.items.length > 0 && (
         <p className="text-muted">{row.items.length} items: expand the row to look at one.</p>
       )}
@@ -68,7 +70,13 @@ function Timing({ row }: { readonly row: Row }) {
   );
 }
 
-function FromHere({ run, step }: { readonly run: RunDetail; readonly step: string }) {
+interface FromHereProps {
+  readonly run: RunDetail;
+  readonly text: string;
+  readonly step: string;
+}
+
+function FromHere({ run, text, step }: FromHereProps) {
   const [open, setOpen] = useState(false);
   const mayWrite = useMayWrite();
   if (!mayWrite) return null;
@@ -77,7 +85,7 @@ function FromHere({ run, step }: { readonly run: RunDetail; readonly step: strin
       <button type="button" className="button" onClick={() => setOpen(true)}>
         Rerun from here
       </button>
-      {open && <RerunDialog run={run} text="{}" from={step} onClose={() => setOpen(false)} />}
+      {open && <RerunDialog run={run} text={text} from={step} onClose={() => setOpen(false)} />}
     </div>
   );
 }

@@ -9,13 +9,15 @@ import { StepPanel } from "./step-panel.tsx";
 
 interface Props {
   readonly run: RunDetail;
+  /** The run as it was sent. */
+  readonly text: string;
   readonly lines: readonly Line[];
   readonly whole: boolean;
   readonly search: URLSearchParams;
   readonly setSearch: (change: (search: URLSearchParams) => URLSearchParams) => void;
 }
 
-export function TimelineTab({ run, lines, whole, search, setSearch }: Props) {
+export function TimelineTab({ run, text: sent, lines, whole, search, setSearch }: Props) {
   const clock = useNow();
   // What is over does not change with the time.
   const now = isOver(run.status) ? 0 : clock;
@@ -83,7 +85,9 @@ export function TimelineTab({ run, lines, whole, search, setSearch }: Props) {
           <p className="border-t border-line p-3 text-muted">This journal is long: its beginning is shown.</p>
         )}
       </div>
-      {selected !== undefined && <StepPanel run={run} row={selected} onClose={() => select(null)} />}
+      {selected !== undefined && (
+        <StepPanel run={run} text={sent} row={selected} onClose={() => select(null)} />
+      )}
     </div>
   );
 }
