@@ -36,6 +36,11 @@ const JournalQuery = z.strictObject({ limit, cursor: z.string().transform(seqCur
 const TimelineQuery = z.strictObject({
   limit: limitOf(LONG_PAGE, LONG_PAGE),
   cursor: z.string().transform(seqCursor).optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,9}$/, "must be the number of an entry")
+    .transform(Number)
+    .optional(),
 });
 
 const NumberedQuery = z.strictObject({ limit, cursor: z.string().transform(numberCursor).optional() });
@@ -87,10 +92,21 @@ export const pageQuery: Query<PageParameters, { limit: number; before: string | 
 };
 
 /** For pages of a journal. */
-export const journalQuery = seqQuery(JournalQuery);
+export const journalQuery: Query<PageParameters, { limit: number; after: number }> = async (c, next) => {
+  const { limit, cursor } = checkQuery(JournalQuery, Object.fromEntries(parametersOf(c.req.raw)));
+  c.req.addValidatedData("query", { limit, after: cursor ?? 0 });
+  await next();
+};
 
-/** The same without payloads, which may be longer. */
-export const timelineQuery = seqQuery(TimelineQuery);
+/** The same without payloads, which may be longer. It may begin after an entry that is known already. */
+export const timelineQuery: Query<
+  PageParameters & { after?: string },
+  { limit: number; after: number }
+> = async (c, next) => {
+  const { limit, cursor, after } = checkQuery(TimelineQuery, Object.fromEntries(parametersOf(c.req.raw)));
+  c.req.addValidatedData("query", { limit, after: cursor ?? after ?? 0 });
+  await next();
+};
 
 /** For pages of what is numbered, newest first. */
 export const numberedQuery: Query<PageParameters, { limit: number; before: number | null }> = async (
@@ -122,16 +138,6 @@ function listOf(of: "runs" | "deadLetters"): Query<ListParameters, ListQuestion>
 function filterOf(of: "runs" | "deadLetters"): Query<FilterParameters, RunFilter> {
   return async (c, next) => {
     c.req.addValidatedData("query", toFilter(parametersOf(c.req.raw), of));
-    await next();
-  };
-}
-
-function seqQuery(
-  schema: typeof JournalQuery | typeof TimelineQuery,
-): Query<PageParameters, { limit: number; after: number }> {
-  return async (c, next) => {
-    const { limit, cursor } = checkQuery(schema, Object.fromEntries(parametersOf(c.req.raw)));
-    c.req.addValidatedData("query", { limit, after: cursor ?? 0 });
     await next();
   };
 }

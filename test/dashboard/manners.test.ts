@@ -149,6 +149,21 @@ describe("asking", () => {
     await eventually("it asks again", () => requests.slice(before).includes("GET /api/runs"));
   });
 
+  test("asks for what is new in a journal, not for what is shown already", async () => {
+    const [id = ""] = await naps(1);
+    const { page } = await stage.visit(`/runs/${id}`);
+    await page.getByRole("row", { name: /before/ }).waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => request.url().includes("/timeline") && asked.push(request.url()));
+    await stage.world.database.moveClock(25 * 3_600_000);
+    await stage.world.worker.tick();
+    await stage.world.reaches(id, "completed");
+    await page.getByRole("row", { name: /after/ }).waitFor();
+    await page.getByRole("row", { name: /before/ }).waitFor();
+    expect(asked.length).toBeGreaterThan(0);
+    for (const url of asked) expect(Number(new URL(url).searchParams.get("after"))).toBeGreaterThan(0);
+  });
+
   test("stops when nobody has touched anything for ten minutes, says so, and goes on when told to", async () => {
     await naps(1);
     const { page, requests, answered } = await stage.visit("/runs");

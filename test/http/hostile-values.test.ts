@@ -232,7 +232,7 @@ describe("parameters", () => {
     "GET /api/history": PAGE,
     "GET /api/bulk": PAGE,
     "GET /api/runs/:id/journal": PAGE,
-    "GET /api/runs/:id/timeline": PAGE,
+    "GET /api/runs/:id/timeline": [...PAGE, "after"],
     "GET /api/runs/:id/result": ["wait"],
     "GET /api/runs/:id/children": PAGE,
     "GET /api/channels": PAGE,

@@ -279,6 +279,9 @@ describe("a run's timeline", () => {
     const first = await get<{ entries: Entry[]; nextCursor: string }>(`/api/runs/${id}/timeline?limit=1`);
     expect(first.entries.map(({ seq }) => seq)).toEqual([1]);
     expect((await timelineOf(id, `?cursor=${first.nextCursor}`)).map(({ seq }) => seq)).toEqual([2]);
+    expect((await timelineOf(id, "?after=1")).map(({ seq }) => seq)).toEqual([2]);
+    expect(await timelineOf(id, "?after=2")).toEqual([]);
+    expect(errorCodeOf(await app.get(`/api/runs/${id}/timeline?after=-1`))).toBe("invalid_request");
     expect(errorCodeOf(await app.get(`/api/runs/${id}/timeline?limit=1001`))).toBe("invalid_request");
   });
 });

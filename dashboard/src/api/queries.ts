@@ -86,11 +86,11 @@ export function useRun(id: string) {
   });
 }
 
-/** A journal without its payloads, read again when the run has another `version`. */
+/** A journal without its payloads, asked for what is new when the run has another `version`. */
 export function useJournal(id: string, version: string | undefined) {
   return useQuery({
-    queryKey: ["run", id, "journal", version],
-    queryFn: ({ signal }) => readJournal(id, signal),
+    queryKey: [...journalKey(id), version],
+    queryFn: ({ signal }) => readOn(id, knownJournal(id), signal),
     enabled: version !== undefined,
     // Until the new one is there the old one stays, but never that of another run.
     placeholderData: (previous, query) => (query?.queryKey[1] === id ? previous : undefined),
@@ -100,21 +100,35 @@ export function useJournal(id: string, version: string | undefined) {
 }
 
 /** Of journals longer than this the page shows the beginning. */
-export const JOURNAL_LIMIT = 5_000;
+const JOURNAL_LIMIT = 5_000;
 
-async function readJournal(
-  id: string,
-  signal: AbortSignal,
-): Promise<{ lines: readonly Line[]; whole: boolean }> {
-  const lines: Line[] = [];
-  let cursor: string | undefined;
+interface Journal {
+  readonly lines: readonly Line[];
+  readonly whole: boolean;
+}
+
+const NOTHING_KNOWN: Journal = { lines: [], whole: false };
+
+const journalKey = (id: string) => ["run", id, "journal"] as const;
+
+/** The longest of those that were read: lines are never changed, and none comes in between. */
+function knownJournal(id: string): Journal {
+  return queryClient
+    .getQueriesData<Journal>({ queryKey: journalKey(id) })
+    .reduce((most, [, each]) => (each && each.lines.length > most.lines.length ? each : most), NOTHING_KNOWN);
+}
+
+async function readOn(id: string, known: Journal, signal: AbortSignal): Promise<Journal> {
+  if (known.lines.length >= JOURNAL_LIMIT && !known.whole) return known;
+  const lines = [...known.lines];
+  let whole: boolean;
   do {
-    const query = { limit: JOURNAL_PAGE, cursor };
+    const query = { limit: JOURNAL_PAGE, after: String(lines.at(-1)?.seq ?? 0) };
     const page = await get<JournalPage>(`/api/runs/${encodeURIComponent(id)}/timeline`, query, signal);
     lines.push(...page.entries);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined && lines.length < JOURNAL_LIMIT);
-  return { lines, whole: cursor === undefined };
+    whole = page.nextCursor === null;
+  } while (!whole && lines.length < JOURNAL_LIMIT);
+  return { lines, whole };
 }
 
 /** One line with its payload. */
