@@ -1,10 +1,12 @@
 import type { EventSink } from "./engine/ports.ts";
 import { createSinks } from "./events/sinks.ts";
 import type { WakeUpMessage } from "./queue/message.ts";
+import { findQueues } from "./queue/queues.ts";
 import type { Settings } from "./runtime/runtime.ts";
 
 /** Bindings and settings of the deployment: `wrangler.toml`, its secrets, and in development `npm run dev`. */
 export interface Env {
+  /** The first queue of wake-ups. Further ones are `WAKE_UPS_2`, `WAKE_UPS_3` and so on. */
   readonly WAKE_UPS: Queue<WakeUpMessage>;
   /** The dashboard's files; absent where a worker is run without them. */
   readonly ASSETS?: Fetcher;
@@ -61,6 +63,7 @@ export function whatIsMissing(env: Env): string | null {
     return "The secret PAWL_READ_TOKEN must be another than PAWL_ADMIN_TOKEN, of at least 16 visible ASCII characters, without spaces and commas.";
   }
   try {
+    findQueues(env);
     readSettings(env);
     readSinks(env);
   } catch (error) {

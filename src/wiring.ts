@@ -13,6 +13,7 @@ import { createApp } from "./http/app.ts";
 import { digestToken } from "./http/auth.ts";
 import { consumeWakeUps } from "./queue/consumer.ts";
 import { createWakeUps } from "./queue/producer.ts";
+import { findQueues } from "./queue/queues.ts";
 import type { Loopback } from "./runtime/dispatch-turns.ts";
 import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
@@ -132,7 +133,9 @@ function readDeployment(
     history: observed("history", createHistory(db)),
     bulks: observed("bulks", createBulks(db)),
     timings: createTimings(db),
-    wakeUps: stopwatch.wakeUps(observed("wake-ups", createWakeUps(env.WAKE_UPS))),
+    wakeUps: stopwatch.wakeUps(
+      observed("wake-ups", createWakeUps({ queues: findQueues(env), random: Math.random, report })),
+    ),
     clock,
     registry,
     settings,

@@ -283,7 +283,10 @@ export interface EventSink extends Route {
 
 /** The queue that asks for turns. Losing a wake-up costs time only: the sweep sends it again. */
 export interface WakeUps {
+  /** Where there are several queues, a run's wake-ups keep to one of them. */
   send(due: readonly DueRun[]): Promise<void>;
+  /** For what the sweep found: through any queue, as the one of before may have lost it. */
+  sendAgain(due: readonly DueRun[]): Promise<void>;
   /** Asks for another share of the sweeps, or of one of them only, at once or in so many seconds. */
   sweepAgain(only?: SweepPart, delaySeconds?: number): Promise<void>;
 }

@@ -66,7 +66,7 @@ async function wake(runtime: Runtime, sweep: Sweep, limit: number): Promise<bool
   for (const { runId, error } of sweep.refused ?? []) {
     runtime.report(`sweeping run ${runId}, which the database refuses to change`, error);
   }
-  await runtime.wakeUps.send(spread(sweep.due, limit));
+  await runtime.wakeUps.sendAgain(spread(sweep.due, limit));
   return sweep.swept >= limit;
 }
 

@@ -44,7 +44,7 @@ export async function createLiveApp(workflows: readonly AnyWorkflow[]): Promise<
     history,
     bulks,
     timings,
-    wakeUps: { send: async () => {}, sweepAgain: async () => {} },
+    wakeUps: { send: async () => {}, sendAgain: async () => {}, sweepAgain: async () => {} },
     newRunId: () => ulid(),
   };
   const { call, post } = serve({

@@ -5,7 +5,12 @@ import { REQUESTS } from "./samples.ts";
 import { errorOf, ORIGIN, TOKEN } from "./support.ts";
 
 const SECRET = "canary-of-a-secret-0001";
-const RIGHT = { DATABASE_URL: "postgres://owner:password@db.example/pawl", PAWL_ADMIN_TOKEN: TOKEN };
+const queue = { sendBatch: async () => {} };
+const RIGHT = {
+  WAKE_UPS: queue,
+  DATABASE_URL: "postgres://owner:password@db.example/pawl",
+  PAWL_ADMIN_TOKEN: TOKEN,
+};
 
 const webhook = { name: "a", type: "webhook", url: "https://example.com/" };
 const sinks = (sink: object) => ({ PAWL_EVENT_SINKS: JSON.stringify([sink]) });
@@ -34,6 +39,13 @@ test.each([
   ["PAWL_READ_TOKEN", { PAWL_READ_TOKEN: "fifteen-letters" }],
   ["PAWL_READ_TOKEN", { PAWL_READ_TOKEN: `${SECRET} ${SECRET}` }],
   ["PAWL_READ_TOKEN", { PAWL_READ_TOKEN: TOKEN }],
+  ["WAKE_UPS", { WAKE_UPS: undefined }],
+  ["WAKE_UPS", { WAKE_UPS: SECRET }],
+  ["WAKE_UPS_2", { WAKE_UPS_2: SECRET }],
+  ["WAKE_UPS_3", { WAKE_UPS_2: queue, WAKE_UPS_3: { get: async () => SECRET } }],
+  ["WAKE_UPS_1", { WAKE_UPS_1: queue }],
+  ["WAKE_UPS_02", { WAKE_UPS_02: queue }],
+  ["WAKE_UPS2", { WAKE_UPS2: queue }],
   ["PAWL_LEASE_MS", { PAWL_LEASE_MS: SECRET }],
   ["PAWL_DATABASE_TIMEOUT_MS", { PAWL_DATABASE_TIMEOUT_MS: "-1" }],
   ["PAWL_EVENT_SINKS", { PAWL_EVENT_SINKS: `[{"secrets":["${SECRET}"` }],

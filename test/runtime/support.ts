@@ -93,6 +93,9 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
       send: async (due) => {
         woken.push(...due);
       },
+      sendAgain: async (due) => {
+        woken.push(...due);
+      },
       ...wakeUps,
     }),
     clock: new TestClock(),

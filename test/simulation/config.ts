@@ -43,6 +43,8 @@ export interface Config {
   /** One run more, of those that get into trouble of their own. */
   readonly isTroubled: boolean;
   readonly isolates: number;
+  /** Of wake-ups. */
+  readonly queues: number;
   readonly faults: ReadonlySet<Fault>;
   /** Steps of the phase with faults. */
   readonly steps: number;
@@ -64,5 +66,6 @@ export function configOf(seed: number): Config {
     warmFrom: random() < 0.3 ? 0 : 16,
     consumerWaitMs: random() < 0.5 ? 0 : 60_000,
     lostTurnLimit: random() < 0.4 ? 6 : 50,
+    queues: 1 + Math.floor(random() * 3),
   };
 }

@@ -1,5 +1,6 @@
 /** Chooses what happens next: one of the points, a message, a tick, a user's request, a fault; else time passes. */
 import { Isolate } from "./isolate.ts";
+import type { SimulatedQueue } from "./queue.ts";
 import type { Point } from "./scheduler.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -67,8 +68,8 @@ export class Director {
     } else if (world.strikes("late", 0.05))
       world.memory.moveClock(1 + world.pick(2 * world.settings.leaseMs));
     else if (world.strikes("bad deploy", 0.05)) world.isBadDeploy = !world.isBadDeploy;
-    else if (world.strikes("drop", 0.05)) world.queue.drop(world.now, world.pick);
-    else if (world.strikes("double", 0.05)) world.queue.double(world.now, world.pick);
+    else if (world.strikes("drop", 0.05)) world.oneOf(world.queues).drop(world.now, world.pick);
+    else if (world.strikes("double", 0.05)) world.oneOf(world.queues).double(world.now, world.pick);
     else return false;
     return true;
   }
@@ -77,12 +78,14 @@ export class Director {
     const { world } = this;
     const ready = this.ready();
     const awake = this.isolates.filter(({ paused }) => !paused);
-    const messages = awake.length === 0 ? 0 : world.queue.available(world.now);
+    const handing = awake.length === 0 ? [] : world.queues;
     const ticks = awake.length > 0 && world.now >= this.nextTick ? 1 : 0;
     const acts = world.isHealing || awake.length === 0 || world.client.isIdle ? 0 : 0.5;
     const happen = this.oneByWeight([
       [ready.length, () => this.act(world.oneOf(ready))],
-      [messages, () => this.handOver(world.oneOf(awake))],
+      ...handing.map(
+        (queue) => [queue.available(world.now), () => this.handOver(queue, world.oneOf(awake))] as const,
+      ),
       [ticks, () => this.tick(world.oneOf(awake))],
       [acts, () => this.send(world.oneOf(awake))],
     ]);
@@ -149,9 +152,9 @@ export class Director {
     this.world.client.act(isolate).catch((error: unknown) => this.world.broke(error));
   }
 
-  private handOver(isolate: Isolate): void {
+  private handOver(queue: SimulatedQueue, isolate: Isolate): void {
     const { world } = this;
-    const batch = world.queue.batch(world.now, 1 + world.pick(3), world.pick);
+    const batch = queue.batch(world.now, 1 + world.pick(3), world.pick);
     world.note("hands over a batch");
     this.acting = isolate;
     isolate.consume(batch);
@@ -170,7 +173,11 @@ export class Director {
   private pass(): void {
     const { world } = this;
     const points = world.scheduler.points.filter(({ owner }) => !(owner as Isolate).paused);
-    const next = Math.min(this.nextTick, world.queue.nextAt(), ...points.map(({ at }) => at));
+    const next = Math.min(
+      this.nextTick,
+      ...world.queues.map((queue) => queue.nextAt()),
+      ...points.map(({ at }) => at),
+    );
     world.memory.moveClock(Math.max(0, next - world.now));
     const chance = this.isolates.some(({ paused }) => !paused) ? 0.1 : 1;
     for (const isolate of this.isolates) if (world.random() < chance) isolate.paused = false;

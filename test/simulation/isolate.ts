@@ -15,7 +15,7 @@ import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
 import { WarmRuns } from "../../src/runtime/warm-runs.ts";
 import { hooks } from "./hook-tokens.ts";
-import type { Batch } from "./queue.ts";
+import type { Batch, SimulatedQueue } from "./queue.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** Whoever asked does not know whether it was done. */
@@ -46,9 +46,10 @@ export class Isolate {
       bulks: { claim: async () => [] } as unknown as Runtime["bulks"],
       transactions: this.wrapped(memory.transactions),
       wakeUps: createWakeUps({
-        send: (body: WakeUpMessage, options?: QueueSendOptions) => this.send([{ body, ...options }]),
-        sendBatch: (messages: Iterable<MessageSendRequest<WakeUpMessage>>) => this.send([...messages]),
-      } as unknown as Queue<WakeUpMessage>),
+        queues: world.queues.map((queue, i) => ({ binding: `queue ${i + 1}`, queue: this.producer(queue) })),
+        random: world.random,
+        report: (what, error) => this.runtime.report(what, error),
+      }),
       clock: this.clock(),
       get registry() {
         return world.registry;
@@ -169,14 +170,18 @@ export class Isolate {
     return Object.fromEntries(verbs) as Port;
   }
 
-  private async send(messages: readonly MessageSendRequest<WakeUpMessage>[]): Promise<void> {
-    const fate = this.world.fate("queue");
-    await this.point(`send ${messages.length}`, async () => {
-      if (fate === "before") throw new Error("The queue refuses.");
-      for (const { body, delaySeconds = 0 } of messages)
-        this.world.queue.send(body, this.world.now + delaySeconds * 1_000);
-      if (fate === "after") throw new Error("The queue did not answer.");
-    });
+  private producer(queue: SimulatedQueue): Queue<WakeUpMessage> {
+    const sendBatch = async (sent: Iterable<MessageSendRequest<WakeUpMessage>>) => {
+      const messages = [...sent];
+      const fate = this.world.fate("queue");
+      await this.point(`send ${messages.length}`, async () => {
+        if (fate === "before") throw new Error("The queue refuses.");
+        for (const { body, delaySeconds = 0 } of messages)
+          queue.send(body, this.world.now + delaySeconds * 1_000);
+        if (fate === "after") throw new Error("The queue did not answer.");
+      });
+    };
+    return { sendBatch } as unknown as Queue<WakeUpMessage>;
   }
 
   private clock(): Clock {

@@ -5,7 +5,7 @@ import { createMemory } from "../model/memory.ts";
 import { FAULTS } from "./config.ts";
 import { type Explored, explore, replay } from "./explore.ts";
 
-const FIXED = 1_000;
+const FIXED = 2_000;
 const FRESH = 300;
 
 /** `run` is that of the transactions. */

@@ -60,7 +60,7 @@ export class Simulation {
   readonly random: () => number;
   readonly memory: Memory;
   readonly scheduler = new Scheduler();
-  readonly queue = new SimulatedQueue();
+  readonly queues: readonly SimulatedQueue[];
   readonly settings: Settings;
   readonly tickMs = 60_000;
   /** Since when there are no faults any more. */
@@ -98,6 +98,7 @@ export class Simulation {
     this.random = seeded(config.seed);
     this.memory = createMemory({ now: Date.UTC(2026, 0, 1), random: this.random });
     this.settings = settingsOf(config);
+    this.queues = Array.from({ length: config.queues }, () => new SimulatedQueue());
     const { calm, trouble } = programsFor(this);
     const programs = [...calm, ...trouble];
     this.programs = new Map(programs.map((program) => [program.workflow.name, program]));
@@ -271,14 +272,17 @@ export class Simulation {
     this.director.wakeAll();
     for (let i = 0; i < HEALING_STEPS; i++) {
       await this.step();
-      if (this.scheduler.points.length > 0 || this.queue.available(this.now) > 0 || this.client.isBusy)
-        continue;
+      if (this.scheduler.points.length > 0 || this.hasMessages() || this.client.isBusy) continue;
       if (!this.client.help(this.oneOf(this.director.isolates)) && this.isOver()) return;
     }
     const left = this.runs().filter(({ row }) => !isFinal(row.status));
     const runs = left.map(({ row }) => `${row.workflow} ${row.id} is ${row.status}, due ${row.wakeAt}`);
     const points = this.scheduler.points.map(({ what, at }) => `${what} at ${at}`);
     this.fail(`it does not come to an end: ${[...runs, ...points].join("; ")}`);
+  }
+
+  private hasMessages(): boolean {
+    return this.queues.some((queue) => queue.available(this.now) > 0);
   }
 
   /** Every run is final, and every event was sent. */
