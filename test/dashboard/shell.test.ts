@@ -14,7 +14,7 @@ let world: World;
 beforeAll(async () => {
   folder = throwawayFolder();
   await buildDashboard(folder);
-  world = await createWorld({}, undefined, undefined, folder);
+  world = await createWorld({}, undefined, undefined, { assets: folder });
 });
 afterAll(async () => {
   await world?.stop();

@@ -1,4 +1,4 @@
-/** The worker in a real workerd, with a queue whose broker the test owns. */
+/** The worker in a real workerd, with queues whose brokers the test owns. */
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { bundleWorker } from "../../scripts/support/bundle.ts";
@@ -9,7 +9,10 @@ import { eventually } from "./waiting.ts";
 export const TOKEN = "test-token-0123456789abcdef";
 
 export interface TestWorker {
+  /** That of its first queue. */
   readonly broker: Broker;
+  /** One for each of its queues. */
+  readonly brokers: readonly Broker[];
   /** Where it listens, for requests that `fetch` would tidy up. */
   readonly url: URL;
   /** How often it was killed. */
@@ -52,6 +55,8 @@ export interface WorkerOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** The folder of the dashboard's files, served as `wrangler.toml` says; none without it. */
   readonly assets?: string | undefined;
+  /** How many queues carry its wake-ups; one without it. */
+  readonly queues?: number | undefined;
 }
 
 /** Of all workers that this process started, so that each knows its own. */
@@ -75,10 +80,15 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     frozen?.resolve();
     frozen = undefined;
   };
-  const broker = await startBroker(async (messages) => {
-    while (frozen !== undefined) await frozen.promise;
-    return (await fetcher.queue("pawl-wake-ups", messages as never)) as unknown as QueueResult;
-  });
+  const brokers: Broker[] = [];
+  for (let i = 1; i <= (options.queues ?? 1); i++) {
+    const queue = i === 1 ? "pawl-wake-ups" : `pawl-wake-ups-${i}`;
+    const broker = await startBroker(async (messages) => {
+      while (frozen !== undefined) await frozen.promise;
+      return (await fetcher.queue(queue, messages as never)) as unknown as QueueResult;
+    });
+    brokers.push(broker);
+  }
   const workerOptions = (vars: Readonly<Record<string, string>> = {}) =>
     convertV4MiniflareOptions({
       name: "pawl",
@@ -96,7 +106,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
         NEON_LOCAL: options.gateway,
         PAWL_ADMIN_TOKEN: TOKEN,
         PAWL_CONSUMER_WAIT_MS: "0",
-        BROKER_URL: broker.url,
+        BROKER_URLS: brokers.map(({ url }) => url).join(" "),
         ...options.vars,
         ...vars,
       },
@@ -131,7 +141,12 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     body: (await response.json()) as never,
   });
   return {
-    broker,
+    get broker() {
+      const [first] = brokers;
+      if (first === undefined) throw new Error("the worker has no queue");
+      return first;
+    },
+    brokers,
     get url() {
       return url;
     },
@@ -164,7 +179,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
     kill() {
       // Its number may be another process's by now.
       if (!alive) return;
-      broker.pause();
+      for (const broker of brokers) broker.pause();
       process.kill(pid, "SIGKILL");
       kills += 1;
       alive = false;
@@ -178,14 +193,14 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       thaw();
     },
     async restart({ vars, paused = false } = {}) {
-      broker.abandon();
+      for (const broker of brokers) broker.abandon();
       logs = [];
       await mf.setOptions(workerOptions(vars));
       await adopt();
-      if (!paused) broker.resume();
+      if (!paused) for (const broker of brokers) broker.resume();
     },
     async stop() {
-      await broker.stop();
+      for (const broker of brokers) await broker.stop();
       await mf.dispose();
       pids.delete(pid);
     },

@@ -8,7 +8,7 @@ import { type FaultyGateway, startFaultyGateway } from "./faulty-gateway.ts";
 import { type Ledger, startLedger } from "./ledger.ts";
 import { TABLES } from "./tables.ts";
 import { eventually } from "./waiting.ts";
-import { startWorker, type TestWorker } from "./worker.ts";
+import { startWorker, type TestWorker, type WorkerOptions } from "./worker.ts";
 
 /** A row of `runs`, as far as tests look at it. */
 export interface RunRow {
@@ -41,7 +41,10 @@ export interface World {
   readonly gateway: FaultyGateway;
   readonly ledger: Ledger;
   readonly worker: TestWorker;
+  /** That of the first queue. */
   readonly broker: Broker;
+  /** One for each queue of the worker. */
+  readonly brokers: readonly Broker[];
   /** Over HTTP; gives the new run's id. Nothing is claimed before the answer, or a kill could cut it off. */
   start(workflow: string, input?: unknown, more?: Record<string, unknown>): Promise<string>;
   startMany(workflow: string, inputs: readonly unknown[]): Promise<string[]>;
@@ -76,7 +79,7 @@ export async function createWorld(
   vars: Readonly<Record<string, string>> = {},
   given?: TestDatabase,
   entry = ENTRY,
-  assets?: string,
+  { assets, queues }: Pick<WorkerOptions, "assets" | "queues"> = {},
 ): Promise<World> {
   const database = given ?? (await createDatabase());
   const gateway = await startFaultyGateway(database.gateway);
@@ -88,8 +91,9 @@ export async function createWorld(
     gateway: gateway.host,
     vars: settings,
     assets,
+    queues,
   });
-  const { broker } = worker;
+  const { broker, brokers } = worker;
   const others: TestWorker[] = [];
   const leaseMs = Number(settings.PAWL_LEASE_MS);
 
@@ -102,12 +106,12 @@ export async function createWorld(
   };
 
   const unclaimed = async <T>(start: () => Promise<T>): Promise<T> => {
-    const { paused } = broker;
-    broker.pause();
+    const running = brokers.filter(({ paused }) => !paused);
+    for (const each of running) each.pause();
     try {
       return await start();
     } finally {
-      if (!paused) broker.resume();
+      for (const each of running) each.resume();
     }
   };
 
@@ -117,6 +121,7 @@ export async function createWorld(
     ledger,
     worker,
     broker,
+    brokers,
     async start(workflow, input, more = {}) {
       const { status, body } = await unclaimed(() =>
         worker.post(`/api/workflows/${workflow}/runs`, { input, ...more }),
@@ -161,12 +166,12 @@ export async function createWorld(
       }),
     async expireLeases() {
       // What a wake-up sets going may kill the worker before it has answered the tick.
-      broker.pause();
+      for (const each of brokers) each.pause();
       await database.moveClock(leaseMs + 1);
       await worker.tick();
       await database.moveClock(BACKOFF_AND_GRACE_MS);
       await worker.tick();
-      broker.resume();
+      for (const each of brokers) each.resume();
     },
     async secondWorker(more = {}) {
       const other = await startWorker({
@@ -184,13 +189,15 @@ export async function createWorld(
       worker.resume();
       const stuck = await database.rows("select * from pawl.stuck_runs");
       // What one test leaves under way must not meet the next one's faults.
-      broker.pause();
+      for (const each of brokers) each.pause();
       ledger.reset();
       await gateway.reset();
       for (const each of [...others, worker]) await each.idle();
       await gateway.reset();
-      broker.reset();
-      broker.resume();
+      for (const each of brokers) {
+        each.reset();
+        each.resume();
+      }
       await database.rows(`truncate ${TABLES.map((table) => `pawl.${table}`).join()}`);
       expect(stuck).toEqual([]);
     },

@@ -40,7 +40,7 @@ export async function createStage(vars: Readonly<Record<string, string>> = {}): 
   const [browser, world] = await Promise.all([
     openBrowser(),
     buildDashboard(assets).then(() =>
-      createWorld({ PAWL_READ_TOKEN: READ_TOKEN, ...vars }, undefined, ENTRY, assets),
+      createWorld({ PAWL_READ_TOKEN: READ_TOKEN, ...vars }, undefined, ENTRY, { assets }),
     ),
   ]);
   const visits: Visit[] = [];
