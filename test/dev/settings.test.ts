@@ -32,6 +32,15 @@ test("a batch of wake-ups never needs more invocations than the platform grants 
   expect(production.queues.consumers?.[0]?.max_batch_size).toBeLessThanOrEqual(30);
 });
 
+test("every queue of wake-ups is consumed, and in the same way", () => {
+  const producers: readonly { binding: string; queue: string }[] = production.queues.producers ?? [];
+  const consumers: readonly { queue: string }[] = production.queues.consumers ?? [];
+  const names = producers.filter(({ binding }) => binding.startsWith("WAKE_UPS")).map(({ queue }) => queue);
+  expect(names).toContain("pawl-wake-ups");
+  const consumed = names.map((name) => consumers.find(({ queue }) => queue === name));
+  expect(consumed).toEqual(names.map((queue) => ({ ...consumers[0], queue })));
+});
+
 test("the queue has a dead-letter queue, and cron and assets are set", () => {
   expect(production.queues.consumers?.[0]?.dead_letter_queue).toBe("pawl-wake-ups-dead");
   expect(production.triggers.crons).toEqual(["* * * * *"]);
