@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
+import { findQueues } from "../../src/queue/queues.ts";
 
 const production = readConfig({ config: "wrangler.toml" });
 const bench = readConfig({ config: "bench/wrangler.toml" });
@@ -33,12 +36,20 @@ test("a batch of wake-ups never needs more invocations than the platform grants 
 });
 
 test("every queue of wake-ups is consumed, and in the same way", () => {
-  const producers: readonly { binding: string; queue: string }[] = production.queues.producers ?? [];
-  const consumers: readonly { queue: string }[] = production.queues.consumers ?? [];
-  const names = producers.filter(({ binding }) => binding.startsWith("WAKE_UPS")).map(({ queue }) => queue);
-  expect(names).toContain("pawl-wake-ups");
-  const consumed = names.map((name) => consumers.find(({ queue }) => queue === name));
-  expect(consumed).toEqual(names.map((queue) => ({ ...consumers[0], queue })));
+  const queues = wakeUpQueuesOf(production);
+  expect(queues.map(({ binding }) => binding)).toContain("WAKE_UPS");
+  for (const { consumer } of queues) expect(consumer).toEqual(queues[0]?.consumer);
+});
+
+test("what docs/scaling.md tells to add is one more queue, consumed in the same way", () => {
+  const stanzas = /```toml\n(.*?)```/s.exec(readFileSync("docs/scaling.md", "utf8"))?.[1];
+  const [first, second, ...more] = wakeUpQueuesOf(
+    configOf(`${readFileSync("wrangler.toml", "utf8")}\n${stanzas}`),
+  );
+  expect(second).toEqual({ binding: "WAKE_UPS_2", consumer: first?.consumer });
+  expect(more).toEqual([]);
+  const bindings = Object.fromEntries([first, second].map((queue) => [queue?.binding, { sendBatch() {} }]));
+  expect(findQueues(bindings)).toHaveLength(2);
 });
 
 test("the queue has a dead-letter queue, and cron and assets are set", () => {
@@ -47,3 +58,28 @@ test("the queue has a dead-letter queue, and cron and assets are set", () => {
   expect(production.assets?.directory).toBe("dashboard/dist");
   expect(production.observability?.enabled).toBe(true);
 });
+
+type Config = ReturnType<typeof readConfig>;
+
+/** The producers of wake-ups, each with the settings of its queue's consumer; undefined where there is none. */
+function wakeUpQueuesOf({ queues }: Config): { binding: string; consumer: object | undefined }[] {
+  const producers: readonly { binding: string; queue: string }[] = queues.producers ?? [];
+  const consumers: readonly { queue: string }[] = queues.consumers ?? [];
+  return producers
+    .filter(({ binding }) => binding.startsWith("WAKE_UPS"))
+    .map(({ binding, queue: name }) => {
+      const found = consumers.find(({ queue }) => queue === name);
+      return { binding, consumer: found && { ...found, queue: undefined } };
+    });
+}
+
+function configOf(toml: string): Config {
+  const folder = mkdtempSync(join(tmpdir(), "pawl-settings-"));
+  try {
+    const config = join(folder, "wrangler.toml");
+    writeFileSync(config, toml);
+    return readConfig({ config });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
