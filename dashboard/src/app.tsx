@@ -6,6 +6,7 @@ import { RunsPage } from "./pages/runs.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
 import { Frame } from "./parts/frame.tsx";
 import { Loading } from "./parts/page.tsx";
+import { PageBoundary } from "./parts/page-boundary.tsx";
 
 /** Loaded when somebody goes there: every visit begins with the list. */
 const RunPage = later(async () => (await import("./pages/run.tsx")).RunPage);
@@ -27,26 +28,28 @@ export function App() {
     <SessionGate signedOut={<SignInPage />}>
       <Router base="/dashboard">
         <Frame>
-          <Suspense fallback={<Loading />}>
-            <Switch>
-              <Route path="/">
-                <Redirect to="/runs" replace />
-              </Route>
-              <Route path="/runs" component={RunsPage} />
-              <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
-              <Route path="/dead-letters" component={DeadLettersPage} />
-              <Route path="/bulk" component={BulksPage} />
-              <Route path="/bulk/:id">{({ id }) => <BulkPage key={id} id={id} />}</Route>
-              <Route path="/workflows" component={WorkflowsPage} />
-              <Route path="/workflows/:name/start">
-                {({ name }) => <StartPage key={name} name={name} />}
-              </Route>
-              <Route path="/waits" component={WaitsPage} />
-              <Route path="/metrics" component={MetricsPage} />
-              <Route path="/system" component={SystemPage} />
-              <Route component={NotFoundPage} />
-            </Switch>
-          </Suspense>
+          <PageBoundary>
+            <Suspense fallback={<Loading />}>
+              <Switch>
+                <Route path="/">
+                  <Redirect to="/runs" replace />
+                </Route>
+                <Route path="/runs" component={RunsPage} />
+                <Route path="/runs/:id">{({ id }) => <RunPage key={id} id={id} />}</Route>
+                <Route path="/dead-letters" component={DeadLettersPage} />
+                <Route path="/bulk" component={BulksPage} />
+                <Route path="/bulk/:id">{({ id }) => <BulkPage key={id} id={id} />}</Route>
+                <Route path="/workflows" component={WorkflowsPage} />
+                <Route path="/workflows/:name/start">
+                  {({ name }) => <StartPage key={name} name={name} />}
+                </Route>
+                <Route path="/waits" component={WaitsPage} />
+                <Route path="/metrics" component={MetricsPage} />
+                <Route path="/system" component={SystemPage} />
+                <Route component={NotFoundPage} />
+              </Switch>
+            </Suspense>
+          </PageBoundary>
         </Frame>
       </Router>
     </SessionGate>

@@ -223,3 +223,25 @@ test("some dead letters of a group are discarded, and a note on one tells why", 
   await button(page, "Add note").click();
   await page.getByRole("listitem").filter({ hasText: "asked the warehouse" }).waitFor();
 });
+
+test("an older version of a workflow is started, and a new run of the newer one goes on from its second step", async () => {
+  const { page } = await stage.visit("/workflows");
+  const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "report" }) });
+  await card.getByText(/v2, v1|v1, v2/).waitFor();
+  await card.getByRole("link", { name: "Start run" }).click();
+  await page.getByLabel("title").fill("The year");
+  await page.getByLabel("Version").selectOption("1");
+  await page.getByLabel("colour").fill("red");
+  await button(page, "Start run").click();
+  const old = await follow(page);
+  expect(await stage.world.reaches(old, "completed")).toMatchObject({ version: 1 });
+  expect(stage.world.ledger.of(old).map(({ step }) => step)).toEqual(["collect", "print in red"]);
+  await page.getByRole("row", { name: /print Completed/ }).click();
+  await button(page, "Rerun from here").click();
+  await page.getByRole("dialog").getByLabel("Version").selectOption("2");
+  await confirm(page, "Make the new run");
+  await eventually("the page is the new run's", () => runIdIn(page) !== old);
+  const made = runIdIn(page);
+  expect(await stage.world.reaches(made, "completed")).toMatchObject({ version: 2 });
+  expect(stage.world.ledger.of(made).map(({ step }) => step)).toEqual(["print plainly"]);
+});
