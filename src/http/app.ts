@@ -22,12 +22,14 @@ import { steps } from "./routes/steps.ts";
 import { system } from "./routes/system.ts";
 import { waits } from "./routes/waits.ts";
 import { workflows } from "./routes/workflows.ts";
+import { createSignInLimit } from "./sign-in-limit.ts";
 
 /** The HTTP API. `wire` is asked once per request, before anything else; what it throws is not answered. */
 export function createApp<Bindings extends object>(
   wire: (env: Bindings, ctx: ExecutionContext) => HttpDeps | Promise<HttpDeps>,
 ) {
   const app = new Hono<HttpEnv>();
+  const signIns = createSignInLimit();
   app.onError(answerError);
   app.notFound((c) => answerError(new RouteNotFound(), c));
   app.use(identify);
@@ -36,6 +38,7 @@ export function createApp<Bindings extends object>(
     if (deps.unready !== null) throw new NotConfigured(deps.unready);
     c.set("runtime", deps.runtime);
     c.set("tokens", deps.tokens);
+    c.set("signIns", signIns);
     await next();
   });
   app.use(authenticate);

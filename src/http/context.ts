@@ -1,4 +1,5 @@
 import type { Runtime } from "../runtime/runtime.ts";
+import type { SignInLimit } from "./sign-in-limit.ts";
 
 /** What the wiring hands over for one request; `unready` says why this deployment must not serve. */
 export type HttpDeps =
@@ -33,6 +34,7 @@ export interface HttpEnv {
     requestId: string;
     runtime: Runtime;
     tokens: TokenDigests;
+    signIns: SignInLimit;
     principal: Principal;
   };
 }

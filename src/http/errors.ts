@@ -49,6 +49,7 @@ export const ERRORS = {
   invalid_duration: { status: 422, meaning: "A span of time cannot be read or is out of range." },
   unstorable_value: { status: 422, meaning: "A value cannot be stored, such as text with U+0000." },
   duplicate_idempotency_key: { status: 422, meaning: "One batch names the same key twice." },
+  too_many_sign_ins: { status: 429, meaning: "Too many wrong tokens came from this address." },
   internal_error: { status: 500, meaning: "A fault of ours; the operator finds it by its request id." },
   not_configured: { status: 503, meaning: "The deployment lacks a setting and serves nothing." },
   query_timeout: { status: 503, meaning: "The question takes too long; narrow it." },
@@ -71,9 +72,9 @@ export function answerError(error: Error, c: Context<HttpEnv>): Response {
   const status: number = ERRORS[code].status;
   const { requestId } = c.var;
   if (status >= 500 && code !== "not_configured") report(error, c);
+  if (status === 503) c.header("Retry-After", RETRY_AFTER);
   if (error instanceof Refusal)
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
-  if (status === 503 || status === 429) c.header("Retry-After", RETRY_AFTER);
   const message =
     code === "internal_error"
       ? `Something went wrong here. Quote ${requestId} to the operator.`

@@ -27,6 +27,17 @@ export class ReadOnly extends Refusal {
   }
 }
 
+/** Too many wrong tokens came from that address. */
+export class TooManySignIns extends Refusal {
+  readonly code = "too_many_sign_ins";
+  override readonly headers: Readonly<Record<string, string>>;
+  constructor(waitMs: number) {
+    const seconds = Math.ceil(waitMs / 1_000);
+    super(`Too many wrong tokens. Try again in ${seconds} s.`);
+    this.headers = { "Retry-After": String(seconds) };
+  }
+}
+
 /** A browser sent the session's cookie along with what a page of another origin asked for. */
 export class CrossOrigin extends Refusal {
   readonly code = "cross_origin";

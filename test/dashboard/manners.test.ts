@@ -48,6 +48,24 @@ describe("signing in", () => {
     expect(problems.splice(0).every((problem) => problem.includes("401"))).toBe(true);
   });
 
+  test("is told to wait after too many wrong tokens, and others sign in meanwhile", async () => {
+    const extraHTTPHeaders = { "cf-connecting-ip": "192.0.2.1" };
+    const { page, problems } = await stage.visit("/runs", { token: null, extraHTTPHeaders });
+    const alert = page.getByRole("alert");
+    for (let i = 0; i < 10; i++) {
+      await page.getByLabel("Token").fill(`wrong ${i}`);
+      const answer = page.waitForResponse("**/api/session");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await answer;
+    }
+    await page.getByLabel("Token").fill(TOKEN);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await alert.filter({ hasText: /Too many wrong tokens/ }).waitFor();
+    expect(problems.splice(0).every((problem) => /401|429/.test(problem))).toBe(true);
+    const other = await stage.visit("/runs");
+    await heading(other.page, "Runs").waitFor();
+  });
+
   test("ends with signing out", async () => {
     const { page, problems } = await stage.visit("/runs");
     await page.getByRole("button", { name: "Sign out" }).click();

@@ -138,6 +138,7 @@ describe("the table of errors", () => {
       new refusals.InvalidCursor(),
       new refusals.ReadOnly(),
       new refusals.CrossOrigin(),
+      new refusals.TooManySignIns(1),
     ];
     expect(classesOf(refusals, refusals.Refusal)).toEqual(names(codes).sort());
     for (const { code } of codes) expect(ERRORS).toHaveProperty(code);

@@ -79,6 +79,49 @@ test.each(["https://evil.example", "null", `${ORIGIN}.evil.example`])(
   },
 );
 
+describe("wrong tokens", () => {
+  const from = (address: string, token: string) => {
+    const init = signInBody(token);
+    return { ...init, headers: { ...init.headers, "cf-connecting-ip": address } };
+  };
+
+  /** An app at which this address has no attempt left. */
+  async function exhausted(address: string) {
+    const app = await appWith();
+    for (let i = 0; i < 10; i++)
+      expect((await app.raw("/api/session", from(address, `wrong ${i}`))).status).toBe(401);
+    return app;
+  }
+
+  test("of one address are ten in a row; then not even the right one is looked at, until it has waited", async () => {
+    const { raw, runtime } = await exhausted("192.0.2.1");
+    const refused = await raw("/api/session", from("192.0.2.1", TOKEN));
+    expect(refused.headers.get("retry-after")).toBe("30");
+    expect(refused.headers.get("set-cookie")).toBeNull();
+    expect(await errorOf(refused)).toMatchObject({ status: 429, code: "too_many_sign_ins" });
+    await runtime.clock.sleep(30_000);
+    expect((await raw("/api/session", from("192.0.2.1", TOKEN))).status).toBe(200);
+  });
+
+  test("of one address hold up nobody else, and no bearer of a token", async () => {
+    const { raw, call } = await exhausted("192.0.2.1");
+    expect((await raw("/api/session", from("192.0.2.2", TOKEN))).status).toBe(200);
+    expect((await call("/api/session")).status).toBe(200);
+  });
+
+  test("are what is counted: whoever has the right one signs in as often as they like", async () => {
+    const { raw } = await appWith();
+    for (let i = 0; i < 30; i++)
+      expect((await raw("/api/session", from("192.0.2.1", TOKEN))).status).toBe(200);
+  });
+
+  test("of ever new addresses take no more memory than a thousand: the first is forgotten", async () => {
+    const { raw } = await exhausted("192.0.2.1");
+    for (let i = 0; i < 1_000; i++) await raw("/api/session", from(`host ${i}`, "wrong"));
+    expect((await raw("/api/session", from("192.0.2.1", TOKEN))).status).toBe(200);
+  });
+});
+
 test("a session ends after 12 hours, whatever was done with it", async () => {
   const { raw, runtime } = await appWith();
   const cookie = await signIn(raw, TOKEN);
