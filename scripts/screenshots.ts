@@ -1,6 +1,7 @@
 /**
  * `node scripts/screenshots.ts http://127.0.0.1:8787/dashboard/#token=…`: gives a stack of `npm run dev` something to show and
- * takes the pictures of `docs/images`. They show what the example shop does, and how it fails.
+ * takes the pictures of `docs/images`. They show what the example shop does, and how it fails. With `examples` behind the address
+ * it takes those of a stack that serves the examples, as `examples/README.md` says: of what runs wait for.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -19,10 +20,10 @@ const PAGES = [
   ["dead-letters", "/dead-letters"],
   ["start", "/workflows/fulfil-order/start"],
   ["workflows", "/workflows"],
-  ["channels-and-signals", "/waits"],
   ["metrics", "/metrics?range=1h"],
   ["system", "/system"],
 ] as const;
+const PAGES_OF_EXAMPLES = [["channels-and-signals", "/waits"]] as const;
 
 await runCommand(async () => {
   const address = new URL(process.argv[2] ?? "");
@@ -33,8 +34,11 @@ await runCommand(async () => {
       "give the dashboard's address as npm run dev prints it, and SHOP_URL, as .pawl/worker.env has it",
     );
   }
-  const ids = await seed(createApi(address.origin, token), shop);
-  await takePictures(address, ids);
+  const api = createApi(address.origin, token);
+  if (process.argv[3] === "examples") {
+    await seedExamples(api);
+    await takePictures(address, PAGES_OF_EXAMPLES, {});
+  } else await takePictures(address, PAGES, await seed(api, shop));
 });
 
 interface Api {
@@ -95,7 +99,28 @@ async function seed(api: Api, shop: string): Promise<Record<string, string>> {
   return { FAILED, RETRIED };
 }
 
-async function takePictures(address: URL, ids: Record<string, string>): Promise<void> {
+/** Runs that wait for a decision, a click and messages; and messages of which one has no subscriber yet. */
+async function seedExamples(api: Api): Promise<void> {
+  const start = (workflow: string, input?: unknown) =>
+    api.post(`/api/workflows/${workflow}/runs`, input === undefined ? {} : { input });
+  const publish = (channel: string, payload: unknown) =>
+    api.post(`/api/channels/${channel}/messages`, { payload });
+  for (const [i, amount] of [1999, 4500, 12_000].entries())
+    await start("approve-refund", { orderId: `order-${1001 + i}`, email: "ada@example.com", amount });
+  await start("confirm-email", { email: "grace@example.com" });
+  for (const cents of [900, 1200]) await start("watch-price", { sku: "PWL-01", cents });
+  await start("packer");
+  await pause(5_000);
+  for (const cents of [1999, 1799, 1499]) await publish("prices", { sku: "PWL-01", cents });
+  await publish("recalls", { sku: "PWL-02" });
+  await pause(5_000);
+}
+
+async function takePictures(
+  address: URL,
+  pages: readonly (readonly [name: string, path: string])[],
+  ids: Record<string, string>,
+): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
   const browser = await openBrowser();
   for (const colorScheme of ["light", "dark"] as const) {
@@ -106,7 +131,7 @@ async function takePictures(address: URL, ids: Record<string, string>): Promise<
     });
     await page.goto(address.href);
     await page.getByRole("heading", { level: 1 }).waitFor();
-    for (const [name, path] of PAGES) {
+    for (const [name, path] of pages) {
       if (colorScheme === "dark" && name !== "runs" && name !== "run") continue;
       const filled = path.replace(/[A-Z]{4,}/, (word) => ids[word] ?? word);
       await take(
