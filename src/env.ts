@@ -87,6 +87,7 @@ export function readSettings(
     wakeUpGraceMs: wholeNumber(env, "PAWL_WAKE_UP_GRACE_MS", 15_000),
     sweepHorizonMs: 120_000,
     sweepLimit: 1_000,
+    turnBytes: 4_000_000,
     messageRetentionMs: wholeNumber(env, "PAWL_MESSAGE_RETENTION_DAYS", 14) * 24 * 3_600_000,
     eventRetentionMs: wholeNumber(env, "PAWL_EVENT_RETENTION_DAYS", 7) * 86_400_000,
     databaseTimeoutMs: wholeNumber(env, "PAWL_DATABASE_TIMEOUT_MS", 15_000),

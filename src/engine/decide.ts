@@ -95,6 +95,8 @@ export interface Done {
   readonly children: ReadonlyMap<string, NewRun>;
   /** Branches that nobody waits for any more and that can be undone: what they do must be known if the run fails later. */
   readonly undoable: ReadonlySet<string>;
+  /** True when something that has arrived is left for the next turn, which comes at once. */
+  readonly isCut: boolean;
 }
 
 export const NOTHING_DONE: Done = {
@@ -106,6 +108,7 @@ export const NOTHING_DONE: Done = {
   failedCompensations: 0,
   children: new Map(),
   undoable: new Set(),
+  isCut: false,
 };
 
 /** The most steps of one run that run side by side; further ones follow as these end. */
@@ -210,7 +213,9 @@ function park(run: DecidingRun, edges: readonly Edge[], done: Done): Decision {
   const open = new Set(edges.map(({ key }) => key));
   const finished = new Set(done.entries.flatMap((entry) => (entry.key === null ? [] : [entry.key])));
   const live = run.branches.filter(({ key }) => wanted.has(key) && !finished.has(key));
-  const forked = new Set(run.branches.map(({ key }) => key));
+  const taken = new Set(done.consumed.map(({ id }) => id));
+  const arrived = run.inbox.filter(({ kind, id }) => kind === "branch" && !taken.has(id));
+  const forked = new Set([...run.branches.map(({ key }) => key), ...arrived.map(({ name }) => name)]);
   const startable = steps.filter((edge) => !edge.unknown && !forked.has(edge.key));
   const room = Math.max(0, BRANCH_LIMIT - live.length);
   const branches = apart ? startable.slice(0, room).map(toBranch) : [];
@@ -282,7 +287,8 @@ function blank(run: DecidingRun, done: Done): Omit<Decision, "status"> {
     tenant,
     runId,
     turn,
-    deliveries,
+    // I4: as if it had arrived just now.
+    deliveries: done.isCut ? -1 : deliveries,
     entries,
     entryBytes,
     endedTimers,

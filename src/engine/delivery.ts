@@ -30,6 +30,8 @@ export interface Delivery {
   readonly attempts: readonly FailedAttempt[];
   readonly tookMs: number;
   readonly arrivedAt: number;
+  /** True when payload, failure and attempts were too much to come with the claim. */
+  readonly withheld: boolean;
 }
 
 /** An attempt of a branch that was followed by another. */

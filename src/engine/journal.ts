@@ -61,6 +61,13 @@ export const JOURNAL_LIMIT_ENTRIES = 50_000;
 /** Of the values and failures in it, as JSON. */
 export const JOURNAL_LIMIT_BYTES = 32_000_000;
 
+/** A part of a journal, in the order of `seq`. */
+export interface JournalPage {
+  readonly entries: readonly Entry[];
+  /** False when others may follow. */
+  readonly isLast: boolean;
+}
+
 /** An entry that this turn adds. Times are spans: the database's clock turns them into instants at commit. */
 export interface NewEntry extends Omit<Entry, "retryAt"> {
   readonly retryInMs: number | null;

@@ -5,7 +5,9 @@
 import type { BranchOutcome } from "./branch.ts";
 import type { Encoded } from "./codec.ts";
 import type { Decision } from "./decide.ts";
+import type { Delivery } from "./delivery.ts";
 import type { ClaimedSend, CloudEvent, OutgoingEvent, Route, SendOutcome } from "./event.ts";
+import type { JournalPage } from "./journal.ts";
 import type { Rest } from "./plan/rest.ts";
 import type { BranchRef, ClaimedBranch, ClaimedRun, NewRun, Run, RunRef, RunStatus } from "./run.ts";
 import type { ChannelMode, Isolation, KnownVersions, Transaction } from "./workflow.ts";
@@ -27,7 +29,7 @@ export interface DueRun extends RunRef {
   readonly branch?: string | undefined;
 }
 
-/** A run to be claimed. `after` is the last entry of its journal that is known already: those before it are left out. */
+/** A run to be claimed. `after` is the last entry of its journal that is known already: then the journal is left out. */
 export interface Claim extends RunRef {
   readonly after?: number | undefined;
 }
@@ -38,13 +40,19 @@ export interface ClaimedBatch {
   readonly suspects: readonly RunRef[];
   /** Only where the claim said what is known. */
   readonly foreign?: readonly ForeignRun[];
+  /** Only where something is left: due runs for which this claim had no room, to be claimed once its turns are over. */
+  readonly rest?: readonly RunRef[];
 }
 
 export interface ClaimedBranches {
   readonly claimed: readonly ClaimedBranch[];
   readonly suspects: readonly BranchRef[];
   readonly foreign?: readonly ForeignRun[];
+  readonly rest?: readonly BranchRef[];
 }
+
+/** Which journal is read: that of a run whose turn is still this one, or its part up to an entry, which never changes. */
+export type JournalPart = { readonly turn: number } | { readonly upTo: number };
 
 /** A due run, or branch, that was left alone because the deployment that asked does not have its code. */
 export interface ForeignRun extends RunRef {
@@ -163,12 +171,14 @@ export interface Store {
    */
   startRuns(tenant: string, runs: readonly NewRun[], signals?: readonly NewSignal[]): Promise<StartedRun[]>;
   /**
-   * Takes the lease on those of the runs that are due, and reads what their turns need. With `known`, a run of another
-   * version is left alone until it has been due for `FOREIGN_LIMIT_MS`.
+   * Takes the lease on those of the runs that are due, and reads what their turns need, as long as it is no more than an
+   * isolate has room for. With `known`, a run of another version is left alone until it has been due for `FOREIGN_LIMIT_MS`.
    */
   claimRuns(claims: readonly Claim[], leaseMs: number, known?: KnownVersions): Promise<ClaimedBatch>;
-  /** The journal of a claimed run from its beginning, with whatever else its turn needs. Null when the turn is no longer the run's. */
-  reloadRun(run: ClaimedRun): Promise<ClaimedRun | null>;
+  /** A page of the journal: the entries after `after`. Null when the turn is no longer the run's. */
+  readJournal(ref: RunRef, part: JournalPart, after: number): Promise<JournalPage | null>;
+  /** With all that a claim withheld. Null when it is not in the run's inbox any more. */
+  readDelivery(ref: RunRef, id: number): Promise<Delivery | null>;
   /** The same for one run whose last turn was lost. */
   claimSuspect(ref: RunRef, leaseMs: number): Promise<ClaimedBatch>;
   /** Writes those decisions whose turn is still the run's. The others are missing from the answer (I2). */

@@ -63,7 +63,10 @@ export interface ClaimedRun extends RunRef {
   readonly journal: readonly Entry[];
   /** What the values and failures in the whole journal take as JSON. */
   readonly journalBytes: number;
-  /** True when the journal lacks its beginning, because whoever claimed knows it. The last entry is always there. */
+  /**
+   * True when the journal did not come with the claim: because whoever claimed knows it, and then its last entry is here,
+   * without its values; or because it is too large, and then nothing of it is.
+   */
   readonly partial: boolean;
   readonly timers: readonly Timer[];
   readonly waits: readonly Wait[];
@@ -91,6 +94,8 @@ export interface ClaimedBranch extends BranchRef {
   readonly branchTurn: number;
   readonly attempt: number;
   readonly spent: number;
+  /** The last entry of the run's journal when the step was asked for. */
+  readonly askedAt: number;
   /** The run as it was when the step was asked for: the journal ends there. */
   readonly run: ClaimedRun;
 }

@@ -16,7 +16,7 @@ import {
   type StepEdge,
   type WaitEdge,
 } from "../engine/edge.ts";
-import { InvalidPayload, OutcomeUnknown } from "../engine/errors.ts";
+import { InvalidPayload, LeaseLost, OutcomeUnknown } from "../engine/errors.ts";
 import { type Failure, toError, toFailure } from "../engine/failure.ts";
 import type { Replay } from "../engine/plan/replay.ts";
 import type { Tools } from "../engine/platform.ts";
@@ -94,7 +94,9 @@ export class Absorption {
     for (const delivery of this.run.inbox) {
       if (delivery.kind !== "branch" || this.record.took(delivery.id)) continue;
       const edge = this.planner.canUndo(delivery.name) ? this.planner.openStep(delivery.name) : undefined;
-      if (edge !== undefined) await this.takeBranch(edge, delivery);
+      if (edge === undefined) continue;
+      if (this.isCut()) return;
+      await this.takeBranch(edge, delivery);
     }
   }
 
@@ -106,14 +108,32 @@ export class Absorption {
 
   private async next(edges: readonly Edge[]): Promise<Promise<Plan> | null> {
     for (const edge of edges) {
-      if (edge.kind === "instant" && this.instants < INSTANTS_PER_TURN) return this.settle(edge);
+      if (edge.kind === "instant" && this.instants < INSTANTS_PER_TURN && !this.record.isFull)
+        return this.settle(edge);
       if (edge.kind === "wait" && edge.child !== undefined && edge.begunAt === null) {
         const refused = await this.startChild(edge);
         if (refused !== null) return refused;
       }
     }
     const [first] = this.candidates(edges).sort((a, b) => a.at - b.at);
-    return first === undefined ? null : first.take();
+    return first === undefined || this.isCut() ? null : first.take();
+  }
+
+  /** Whether what is left is for the next turn. */
+  private isCut(): boolean {
+    this.record.isCut ||= this.record.isFull;
+    return this.record.isCut;
+  }
+
+  /** What was too much for the claim is read when its turn has come. */
+  private async whole(delivery: Delivery): Promise<Delivery> {
+    if (!delivery.withheld) return delivery;
+    const { runtime, run } = this;
+    const { tenant, runId, turn } = run;
+    const whole = await runtime.store.readDelivery({ tenant, runId }, delivery.id);
+    // Only a turn takes deliveries away, so this one has been lost.
+    if (whole === null) throw new LeaseLost(runId, turn);
+    return whole;
   }
 
   private candidates(edges: readonly Edge[]): Candidate[] {
@@ -140,7 +160,8 @@ export class Absorption {
     return [...arrived, ...over];
   }
 
-  private async take(edge: Edge, delivery: Delivery): Promise<Plan> {
+  private async take(edge: Edge, announced: Delivery): Promise<Plan> {
+    const delivery = await this.whole(announced);
     if (edge.kind === "step") {
       return delivery.kind === "person" ? this.takeWord(edge, delivery) : this.takeBranch(edge, delivery);
     }
@@ -163,8 +184,9 @@ export class Absorption {
   }
 
   /** What a branch gave: its attempts that failed, and what came of the last. */
-  private takeBranch(edge: StepEdge, delivery: Delivery): Promise<Plan> {
+  private async takeBranch(edge: StepEdge, announced: Delivery): Promise<Plan> {
     const { record, planner } = this;
+    const delivery = await this.whole(announced);
     const { attempt, tookMs, payload } = delivery;
     const agoMs = this.since(delivery.arrivedAt);
     record.take(delivery.id, edge.key);
@@ -185,14 +207,14 @@ export class Absorption {
         const unknown = toFailure(new OutcomeUnknown(edge.key));
         record.append(edge.entry, edge.key, { outcome: "unknown", attempt, failure: unknown, tookMs, agoMs });
         const attempts = { kind: edge.entry, unknown: true, last: attempt, spent: edge.spent, retryAt: null };
-        return Promise.resolve(planner.retrying(edge.key, attempts, null));
+        return planner.retrying(edge.key, attempts, null);
       }
       default: {
         this.death = toError(failure);
         const spent = edge.spent + delivery.attempts.length;
         const last = delivery.attempts.at(-1)?.attempt ?? edge.attempt - 1;
         const attempts = { kind: edge.entry, unknown: false, last, spent, retryAt: null };
-        return Promise.resolve(planner.retrying(edge.key, attempts, null));
+        return planner.retrying(edge.key, attempts, null);
       }
     }
   }
@@ -222,7 +244,7 @@ export class Absorption {
     const attempt = this.attemptOf(edge.key);
     try {
       const { output, effects } = await edge.settle(this.tools);
-      this.record.effects.push(...effects);
+      this.record.addEffects(effects);
       // A hook gives nothing to journal, but its address: nobody may call it before it is there.
       if (output !== null || edge.entry === "hook") this.record.found = true;
       return await this.planner.deliver(
@@ -294,6 +316,7 @@ export class Absorption {
       const isDone = outcome === "completed" && this.planner.canUndo(name);
       const edge = isDone ? this.planner.openStep(name) : undefined;
       if (edge === undefined) this.record.take(id, null);
+      else if (this.isCut()) return now;
       else now = await this.takeBranch(edge, delivery);
     }
     return now;

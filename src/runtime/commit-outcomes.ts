@@ -1,4 +1,5 @@
 import type { BranchOutcome } from "../engine/branch.ts";
+import { bytesOf } from "../engine/codec.ts";
 import { type Decision, decideRefused } from "../engine/decide.ts";
 import { toFailure } from "../engine/failure.ts";
 import { askForDelivery } from "./deliver-events.ts";
@@ -25,6 +26,7 @@ export function turnCommit(runtime: Runtime): Commit<Decision> {
       });
       return [...due, ...matched.flat()];
     },
+    bytesOf: ({ entryBytes, output }) => entryBytes + (output === null ? 0 : bytesOf(output)),
     after: async (decisions) => {
       if (decisions.some(hasEvents)) await askForDelivery(runtime);
     },
@@ -40,6 +42,7 @@ export function branchCommit(runtime: Runtime): Commit<BranchOutcome> {
   return {
     what: "branches",
     write: (outcomes) => runtime.store.commitBranches(outcomes),
+    bytesOf: ({ output }) => (output === null ? 0 : bytesOf(output)),
     refused(outcome, cause) {
       if (outcome.outcome === "dead") return null;
       return {

@@ -54,13 +54,16 @@ export async function dispatchTurns(
   };
 }
 
+interface Batch<Ref, Held> {
+  readonly claimed: readonly Held[];
+  readonly suspects: readonly Ref[];
+  readonly foreign?: readonly ForeignRun[];
+  readonly rest?: readonly Ref[];
+}
+
 /** How runs, or branches, are claimed and what is done with each. */
 interface Claiming<Ref, Held> {
-  all(): Promise<{
-    readonly claimed: readonly Held[];
-    readonly suspects: readonly Ref[];
-    readonly foreign?: readonly ForeignRun[];
-  }>;
+  all(refs: readonly Ref[]): Promise<Batch<Ref, Held>>;
   one(suspect: Ref): Promise<{ readonly claimed: readonly Held[] }>;
   /** Never rejects. */
   take(held: Held, leaseUntil: number): Promise<void>;
@@ -88,12 +91,12 @@ class Dispatch {
   turns(refs: readonly RunRef[]): Promise<DispatchedTurns> {
     const { store, settings, warmRuns, registry } = this.runtime;
     const { leaseMs } = settings;
-    const claims = refs.map(({ tenant, runId }) => {
+    const known = ({ tenant, runId }: RunRef) => {
       const after = warmRuns?.knownOf({ tenant, runId });
       return { tenant, runId, after };
-    });
+    };
     return this.claim("runs", refs, {
-      all: () => store.claimRuns(claims, leaseMs, registry.known),
+      all: (some) => store.claimRuns(some.map(known), leaseMs, registry.known),
       one: (suspect) => store.claimSuspect(suspect, leaseMs),
       take: (run: ClaimedRun, leaseUntil) => this.turn({ run, leaseUntil }),
     });
@@ -103,7 +106,7 @@ class Dispatch {
     const { store, settings, registry } = this.runtime;
     const { leaseMs } = settings;
     return this.claim("branches", refs, {
-      all: () => store.claimBranches(refs, leaseMs, registry.known),
+      all: (some) => store.claimBranches(some, leaseMs, registry.known),
       one: (suspect) => store.claimSuspectBranch(suspect, leaseMs),
       take: (branch: ClaimedBranch, leaseUntil) => this.branch({ branch, leaseUntil }),
     });
@@ -117,17 +120,40 @@ class Dispatch {
     if (refs.length === 0) return { claimed: 0, done: Promise.resolve(), unclaimed: [] };
     const leaseUntil = this.leaseUntil();
     try {
-      const { claimed, suspects, foreign = [] } = await how.all();
+      const { claimed, suspects, foreign = [], rest = [] } = await how.all(refs);
       this.reportForeign(foreign);
       const taken = Promise.all(claimed.map((held) => how.take(held, leaseUntil)));
+      const others = this.shareByShare(what, rest, how);
       return {
         claimed: claimed.length,
-        done: taken.then(() => this.oneByOne(suspects, how)),
+        done: Promise.all([taken, others]).then(() => this.oneByOne(suspects, how)),
         unclaimed: foreign.filter(({ overdueMs }) => overdueMs < FOREIGN_RETRY_MS),
       };
     } catch (error) {
       this.runtime.report(`claiming ${refs.length} ${what}`, error);
       return { claimed: 0, done: Promise.resolve(), unclaimed: refs.map(toTurnRef) };
+    }
+  }
+
+  /**
+   * What was too much for one claim is claimed share by share, each when the turns of the one before are over. Nobody else
+   * waits for it. Until then it is due: if this takes long the sweep sends its wake-ups again, and another isolate takes it.
+   */
+  private async shareByShare<Ref extends RunRef, Held>(
+    what: string,
+    refs: readonly Ref[],
+    { all, take }: Claiming<Ref, Held>,
+  ): Promise<void> {
+    for (let rest = refs; rest.length > 0; ) {
+      const leaseUntil = this.leaseUntil();
+      try {
+        const share = await all(rest);
+        await Promise.all(share.claimed.map((held) => take(held, leaseUntil)));
+        rest = share.claimed.length === 0 ? [] : (share.rest ?? []);
+      } catch (error) {
+        this.runtime.report(`claiming the rest of ${refs.length} ${what}`, error);
+        return;
+      }
     }
   }
 
@@ -150,10 +176,8 @@ class Dispatch {
   private async turn(leased: LeasedTurn): Promise<void> {
     try {
       let decision = await this.loopback.take(leased);
-      if (decision === "cold") {
-        const run = await this.runtime.store.reloadRun(leased.run);
-        decision = run === null ? null : await this.loopback.take({ ...leased, run });
-      }
+      // The function that rested here is forgotten by now.
+      if (decision === "cold") decision = await this.loopback.take(leased);
       if (decision !== null && decision !== "cold") await this.decisions.add(decision);
     } catch (error) {
       // The invocation died: its lease runs out, and the sweep counts a lost turn.

@@ -18,6 +18,8 @@ export interface Commit<Item> {
   readonly what: string;
   /** Gives what is due because of it. */
   write(items: readonly Item[]): Promise<readonly DueRun[]>;
+  /** About what it takes. */
+  bytesOf(item: Item): number;
   /** What to write instead of an item that the database will never accept; null for nothing. */
   refused(item: Item, cause: unknown): Item | null;
   /** What can wait until the wake-ups are sent. Never rejects. */
@@ -50,7 +52,7 @@ export class GroupCommit<Item> {
     const items = this.collected;
     this.collected = [];
     this.next = undefined;
-    const commit = this.commit(items);
+    const commit = this.commitAll(items);
     this.inFlight = commit;
     await this.wake(await commit);
     await this.how.after?.(items);
@@ -62,6 +64,28 @@ export class GroupCommit<Item> {
     } catch (error) {
       this.runtime.report("sending wake-ups after a commit", error);
     }
+  }
+
+  /** As many at once as one request should carry. Never rejects. */
+  private async commitAll(items: readonly Item[]): Promise<readonly DueRun[]> {
+    const due: DueRun[] = [];
+    for (const share of this.sharesOf(items)) due.push(...(await this.commit(share)));
+    return due;
+  }
+
+  private sharesOf(items: readonly Item[]): Item[][] {
+    const shares: Item[][] = [];
+    let room = 0;
+    for (const item of items) {
+      const bytes = this.how.bytesOf(item);
+      if (shares.length === 0 || bytes > room) {
+        shares.push([]);
+        room = this.runtime.settings.turnBytes;
+      }
+      shares.at(-1)?.push(item);
+      room -= bytes;
+    }
+    return shares;
   }
 
   /** Never rejects: what cannot be committed is left to its lease. */

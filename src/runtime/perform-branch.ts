@@ -10,12 +10,13 @@ import type { StepEdge } from "../engine/edge.ts";
 import { DeadlineExceeded, JournalMismatch, LeaseLost } from "../engine/errors.ts";
 import { toFailure } from "../engine/failure.ts";
 import { Replay } from "../engine/plan/replay.ts";
-import type { ClaimedBranch } from "../engine/run.ts";
+import type { ClaimedBranch, ClaimedRun } from "../engine/run.ts";
 import { outcomeOf, toBranchOutcome } from "./branch-outcome.ts";
 import { branchLease } from "./lease.ts";
 import { performStep } from "./perform-step.ts";
 import { performTransaction } from "./perform-transaction.ts";
 import { workOf } from "./platform.ts";
+import { readJournal } from "./read-journal.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A claimed branch on its way to its own invocation. */
@@ -45,7 +46,8 @@ export async function performBranch(
 class Stuck extends Error {}
 
 async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEdge> {
-  const { run, key, attempt, spent } = branch;
+  const { key, attempt, spent } = branch;
+  const run = await withJournal(runtime, branch);
   try {
     const workflow = runtime.registry.find(run.workflow, run.version);
     const planner = new Replay(workflow, run, runtime.clock.rest, runtime.hooks);
@@ -60,6 +62,13 @@ async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEd
   } catch (cause) {
     throw new Stuck("the step cannot be reached", { cause });
   }
+}
+
+/** The run with its journal up to where the step was asked for. */
+async function withJournal(runtime: Runtime, { run, askedAt }: ClaimedBranch): Promise<ClaimedRun> {
+  if (!run.partial) return run;
+  const journal = (await readJournal(runtime, run, { upTo: askedAt })) ?? [];
+  return { ...run, journal, partial: false };
 }
 
 async function attempt(

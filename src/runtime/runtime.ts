@@ -55,6 +55,8 @@ export interface Settings {
   readonly sweepHorizonMs: number;
   /** The most runs that one share of a sweep looks after. */
   readonly sweepLimit: number;
+  /** What one turn journals, in bytes, before it leaves the rest to the next; and about the most that goes in one commit. */
+  readonly turnBytes: number;
   /** How long channels keep their messages. */
   readonly messageRetentionMs: number;
   /** How long events are kept once they went wherever they had to go. */

@@ -1,7 +1,7 @@
 /**
  * One turn, in an invocation of its own: replay the run to where its journal ends, take what has arrived,
- * perform at most one step, look ahead, decide. Reads and writes nothing but lease renewals and what a step of
- * the platform does; the dispatcher commits.
+ * perform at most one step, look ahead, decide. Reads nothing but what was too much for the claim, and writes nothing
+ * but lease renewals and what a step of the platform does; the dispatcher commits.
  *
  * If the invocation dies on any line here, the lease runs out and the sweep takes the run back.
  */
@@ -27,6 +27,7 @@ import { Absorption } from "./absorb.ts";
 import { turnLease } from "./lease.ts";
 import { performStep } from "./perform-step.ts";
 import { workOf } from "./platform.ts";
+import { readJournal } from "./read-journal.ts";
 import type { Runtime } from "./runtime.ts";
 import { TurnRecord } from "./turn-record.ts";
 
@@ -38,8 +39,8 @@ export interface LeasedTurn {
 }
 
 /**
- * What the turn decided, or null when its lease was lost and there is nothing to write. `cold`: the claim lacks the
- * beginning of the journal, and nobody here knows it; the turn is to be taken again with all of it.
+ * What the turn decided, or null when its lease was lost and there is nothing to write. `cold`: the function that rested
+ * here was of no use; the turn is to be taken again, in an invocation of its own.
  */
 export async function takeTurn(
   runtime: Runtime,
@@ -52,9 +53,10 @@ export async function takeTurn(
     return decideDead(run, error);
   }
   const warm = runtime.warmRuns?.take(run) ?? null;
-  if (warm === null && run.partial) return "cold";
-  const planner = warm ?? new Replay(workflow, run, runtime.clock.rest, runtime.hooks);
-  const turn = new Turn(runtime, run, planner, warm !== null);
+  const known = warm === null ? await withJournal(runtime, run) : run;
+  if (known === null) return null;
+  const planner = warm ?? new Replay(workflow, known, runtime.clock.rest, runtime.hooks);
+  const turn = new Turn(runtime, known, planner, warm !== null);
   try {
     await turn.begin();
     await turn.absorb();
@@ -67,6 +69,13 @@ export async function takeTurn(
     if (error instanceof Unfit) return "cold";
     throw error;
   }
+}
+
+/** The run with its whole journal; null when the turn is no longer the run's. */
+async function withJournal(runtime: Runtime, run: ClaimedRun): Promise<ClaimedRun | null> {
+  if (!run.partial) return run;
+  const journal = await readJournal(runtime, run, { turn: run.turn });
+  return journal === null ? null : { ...run, journal, partial: false };
 }
 
 /** A function that went on from another invocation used what belonged to that one. */
@@ -93,7 +102,7 @@ class Turn {
     this.run = run;
     this.planner = planner;
     this.isWarm = isWarm;
-    this.record = new TurnRecord(run);
+    this.record = new TurnRecord(run, runtime.settings.turnBytes);
     this.absorption = new Absorption(runtime, run, planner, this.record);
     this.verdict = run.verdict;
   }
@@ -116,7 +125,8 @@ class Turn {
    * that is not journaled: its effect could not be taken back when this turn is lost and the next one finds another.
    */
   async performStep(): Promise<void> {
-    if (this.isDead() || this.record.found) return;
+    // What waits in the inbox may be what came of that very step.
+    if (this.isDead() || this.record.found || this.record.isCut) return;
     if (this.verdict !== null) return this.compensate();
     if (this.plan.state !== "resting" || this.plan.edges.length !== 1) return;
     const [edge] = this.plan.edges;
@@ -137,7 +147,7 @@ class Turn {
     if (plan.state === "stuck") return decideDead(run, plan.error, record.done);
     if (this.verdict !== null) return this.decideVerdict(this.verdict);
     if (plan.state === "resting" && !record.retries) {
-      this.runtime.warmRuns?.keep(run, record.lastSeq, this.planner);
+      this.runtime.warmRuns?.keep(run, record.lastSeq, record.journalBytes, this.planner);
     }
     for (const { key } of run.branches) if (this.planner.canUndo(key)) record.undoable.add(key);
     if (this.successor !== null) return decideContinued(run, this.successor, record.done);
@@ -192,7 +202,7 @@ class Turn {
   private decideVerdict(verdict: Verdict): Decision {
     const { run, record } = this;
     const next = this.nextCompensation();
-    if (this.isUnderWay()) return decideCompensating(run, verdict, record.done, null);
+    if (this.isUnderWay() || record.isCut) return decideCompensating(run, verdict, record.done, null);
     if (next === null) {
       const begun = run.branches.find(({ key }) => !record.settled.has(key) && this.planner.canUndo(key));
       // It was idle at the claim, and may have begun since: from this commit on it cannot, and the next turn sees it.

@@ -29,12 +29,18 @@ export class TurnRecord {
   performed = false;
   /** True once the workflow was given what only this turn has found: a turn that took its place would find another. */
   found = false;
+  /** True once something that has arrived was left for the next turn, because this one has taken as much as it may. */
+  isCut = false;
   private readonly nextAttempts = new Map<string, When>();
   private seq: number;
   private readonly bytesBefore: number;
   private bytes = 0;
+  private effectBytes = 0;
 
-  constructor(run: ClaimedRun) {
+  private readonly mostBytes: number;
+
+  constructor(run: ClaimedRun, mostBytes: number) {
+    this.mostBytes = mostBytes;
     this.seq = run.journal.at(-1)?.seq ?? 0;
     this.bytesBefore = run.journalBytes;
   }
@@ -52,7 +58,13 @@ export class TurnRecord {
       children,
       undoable,
       failedCompensations: failed.length,
+      isCut: this.isCut,
     };
+  }
+
+  /** True when the turn has journaled as much as one commit should carry. */
+  get isFull(): boolean {
+    return this.bytes + this.effectBytes >= this.mostBytes;
   }
 
   /** The last entry's number. */
@@ -60,9 +72,14 @@ export class TurnRecord {
     return this.seq;
   }
 
+  /** What the run's journal takes with what this turn adds. */
+  get journalBytes(): number {
+    return this.bytesBefore + this.bytes;
+  }
+
   /** Throws `JournalTooLarge` when the run's journal has come to more than it may hold. */
   checkSize(): void {
-    const bytes = this.bytesBefore + this.bytes;
+    const bytes = this.journalBytes;
     if (this.seq > JOURNAL_LIMIT_ENTRIES) {
       throw new JournalTooLarge(`${this.seq} entries`, String(JOURNAL_LIMIT_ENTRIES));
     }
@@ -81,6 +98,11 @@ export class TurnRecord {
     if (entry.outcome === "retrying") this.nextAttempts.set(key, { inMs: entry.retryInMs ?? 0 });
     else if (entry.outcome !== "unknown") this.settled.add(key);
     return { ...entry, key, retryAt: null };
+  }
+
+  addEffects(effects: readonly Effect[]): void {
+    this.effects.push(...effects);
+    for (const effect of effects) this.effectBytes += jsonBytes(effect as unknown as Json);
   }
 
   /** True when a step is to be tried again, or a person is to be asked: only the journal says when. */

@@ -5,29 +5,50 @@
  * Nothing depends on it. A function is gone on with only in the turn that follows directly on its own, with the same
  * last entry; every other mover of a run (a reclaim, a cancel, a revive) raises the turn. Whatever does not fit is
  * replayed from the journal.
+ *
+ * They are bounded in number and in bytes, the longest unused go first. What a function holds cannot be measured, so it
+ * is taken for what it has been given: its input and all values of its journal. Entries are not kept beside functions: they would
+ * take the same memory a second time, and be of use only where a function is gone while there was room for it.
  */
+import { bytesOf } from "../engine/codec.ts";
 import type { Replay } from "../engine/plan/replay.ts";
 import type { ClaimedRun, RunRef } from "../engine/run.ts";
 
-/** Replaying fewer entries costs less than keeping a function. */
-const WORTH_KEEPING = 16;
-/** About what an isolate can spare, at some tens of kilobytes each. */
-const MOST_RUNS = 200;
+export interface WarmLimits {
+  /** From so many entries on a function is kept: replaying fewer costs less. */
+  readonly fromEntries: number;
+  /** Or from so many bytes on: reading them costs more. */
+  readonly fromBytes: number;
+  readonly mostRuns: number;
+  /** A quarter of an isolate's memory. */
+  readonly mostBytes: number;
+}
+
+const LIMITS: WarmLimits = { fromEntries: 16, fromBytes: 50_000, mostRuns: 200, mostBytes: 32_000_000 };
+
+/** What a function takes that was given nothing yet, and for each entry what says that it was reached. */
+const FUNCTION_BYTES = 20_000;
+const ENTRY_BYTES = 250;
 
 interface Warm {
   readonly planner: Replay;
-  readonly turn: number;
   readonly lastSeq: number;
+  readonly bytes: number;
 }
 
 export class WarmRuns {
   /** In the order of use, the longest unused first. */
   private readonly kept = new Map<string, Warm>();
-  /** How many entries make a function worth keeping. */
-  private readonly fromEntries: number;
+  private readonly limits: WarmLimits;
+  private total = 0;
 
-  constructor(fromEntries = WORTH_KEEPING) {
-    this.fromEntries = fromEntries;
+  constructor(limits: Partial<WarmLimits> = {}) {
+    this.limits = { ...LIMITS, ...limits };
+  }
+
+  /** About what they hold. */
+  get bytes(): number {
+    return this.total;
   }
 
   /** The last entry that is known of a run's journal; undefined when its function is not here. */
@@ -37,22 +58,32 @@ export class WarmRuns {
 
   /** Takes the function out, if this claim follows directly on its last turn. */
   take(run: ClaimedRun): Replay | null {
-    const name = nameOf(run);
-    const warm = this.kept.get(name);
-    this.kept.delete(name);
-    const fits = warm?.turn === run.turn - 1 && warm.lastSeq === (run.journal.at(-1)?.seq ?? 0);
-    return fits ? warm.planner : null;
+    const warm = this.remove(nameOf(run));
+    if (warm === undefined || !warm.planner.precedes(run)) return null;
+    return warm.lastSeq === (run.journal.at(-1)?.seq ?? 0) ? warm.planner : null;
   }
 
-  /** Keeps a function that rests after the last entry of this turn. */
-  keep(run: ClaimedRun, lastSeq: number, planner: Replay): void {
-    if (lastSeq < this.fromEntries) return;
+  /** Keeps a function that rests after the last entry of this turn; `journalBytes` is what the journal takes by then. */
+  keep(run: ClaimedRun, lastSeq: number, journalBytes: number, planner: Replay): void {
+    const { fromEntries, fromBytes, mostRuns, mostBytes } = this.limits;
+    this.remove(nameOf(run));
+    const bytes = FUNCTION_BYTES + ENTRY_BYTES * lastSeq + bytesOf(run.input) + journalBytes;
+    const isWorthIt = lastSeq >= fromEntries || journalBytes >= fromBytes;
+    if (!isWorthIt || bytes > mostBytes) return;
     planner.shed();
-    this.kept.set(nameOf(run), { planner, turn: run.turn, lastSeq });
+    this.kept.set(nameOf(run), { planner, lastSeq, bytes });
+    this.total += bytes;
     for (const oldest of this.kept.keys()) {
-      if (this.kept.size <= MOST_RUNS) break;
-      this.kept.delete(oldest);
+      if (this.kept.size <= mostRuns && this.total <= mostBytes) break;
+      this.remove(oldest);
     }
+  }
+
+  private remove(name: string): Warm | undefined {
+    const warm = this.kept.get(name);
+    this.kept.delete(name);
+    this.total -= warm?.bytes ?? 0;
+    return warm;
   }
 }
 

@@ -118,6 +118,10 @@ export function toEntry([seq, kind, key, outcome, attempt, output, failure, retr
   return { seq, kind, key, outcome, attempt, output: toEncoded(output), failure, retryAt };
 }
 
+/** The same entry without its values. */
+export const BARE_ENTRY_TUPLE =
+  "json_build_array(j.seq, j.kind, j.key, j.outcome, j.attempt, null, null, pawl.ms(j.retry_at))";
+
 export type TimerTuple = readonly [key: string, begunAt: number, dueAt: number];
 
 export function toTimer([key, begunAt, dueAt]: TimerTuple): Timer {
@@ -133,10 +137,13 @@ export function toWait([key, kind, begunAt, dueAt]: WaitTuple): Wait {
 /** How many deliveries one claim brings. */
 export const INBOX_LIMIT = 1_000;
 
-/** One delivery as a JSON array of `d`, in the order of `DeliveryTuple`. */
-export const DELIVERY_TUPLE = `json_build_array(d.id, d.kind, d.name, d.outcome, d.dedupe_id,
-  case when d.payload is null then null else json_build_array(d.payload, d.payload_meta) end, d.failure, d.attempt,
-  d.attempts, d.took_ms, pawl.ms(d.arrived_at))`;
+/** One delivery as a JSON array of `d`, in the order of `DeliveryTuple`; `withheld` is an expression. */
+export const deliveryTuple = (
+  withheld: string,
+) => `json_build_array(d.id, d.kind, d.name, d.outcome, d.dedupe_id,
+  case when d.payload is null or ${withheld} then null else json_build_array(d.payload, d.payload_meta) end,
+  case when ${withheld} then null else d.failure end, d.attempt, case when ${withheld} then '[]' else d.attempts end,
+  d.took_ms, pawl.ms(d.arrived_at), ${withheld})`;
 
 export type DeliveryTuple = readonly [
   id: number,
@@ -150,11 +157,13 @@ export type DeliveryTuple = readonly [
   attempts: readonly FailedAttempt[],
   tookMs: number,
   arrivedAt: number,
+  withheld: boolean,
 ];
 
 export function toDelivery(tuple: DeliveryTuple): Delivery {
-  const [id, kind, name, outcome, sender, payload, failure, attempt, attempts, tookMs, arrivedAt] = tuple;
-  const what = { payload: toEncoded(payload), failure, attempt, attempts, tookMs, arrivedAt };
+  const [id, kind, name, outcome, sender, payload, failure, attempt, attempts, tookMs, arrivedAt, withheld] =
+    tuple;
+  const what = { payload: toEncoded(payload), failure, attempt, attempts, tookMs, arrivedAt, withheld };
   return { id, kind, name, outcome, sender, ...what };
 }
 

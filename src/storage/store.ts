@@ -2,7 +2,7 @@ import type { Store } from "../engine/ports.ts";
 import { appendSteps, mutations } from "./append-steps.ts";
 import { cancelRun } from "./cancel-run.ts";
 import { claimBranches, claimSuspectBranch } from "./claim-branches.ts";
-import { claimRuns, claimSuspect, reloadRun } from "./claim-runs.ts";
+import { claimRuns, claimSuspect } from "./claim-runs.ts";
 import { deleteOldMessages } from "./clean-up.ts";
 import { collectDueBranches } from "./collect-due-branches.ts";
 import { collectDueRuns } from "./collect-due-runs.ts";
@@ -19,6 +19,7 @@ import { matchMessages } from "./match-messages.ts";
 import { forgetEvents, redeliverEvent } from "./outbox.ts";
 import { pauseRun, resumeRun } from "./pause-run.ts";
 import { publish } from "./publish.ts";
+import { readDelivery, readJournal } from "./read-journal.ts";
 import { receiveHook } from "./receive-hook.ts";
 import { reclaimBranches } from "./reclaim-branches.ts";
 import { reclaimLeases } from "./reclaim-leases.ts";
@@ -26,20 +27,22 @@ import { recordTick } from "./record-tick.ts";
 import { renewLease } from "./renew-lease.ts";
 import { reviveRun } from "./revive-run.ts";
 import { claimSends, routeEvents, settleSends } from "./send-events.ts";
+import { SIZES } from "./sizes.ts";
 import { startRuns } from "./start-runs.ts";
 import { subscribe, unsubscribe } from "./subscribe.ts";
 
 /** The table of contents of this folder: one verb, one file. */
-export function createStore(db: Db): Store {
+export function createStore(db: Db, sizes = SIZES): Store {
   return {
     startRuns: (tenant, runs, signals) => startRuns(db, tenant, runs, signals),
-    claimRuns: (claims, leaseMs, known) => claimRuns(db, claims, leaseMs, known),
-    reloadRun: (run) => reloadRun(db, run),
-    claimSuspect: (ref, leaseMs) => claimSuspect(db, ref, leaseMs),
+    claimRuns: (claims, leaseMs, known) => claimRuns(db, sizes, claims, leaseMs, known),
+    readJournal: (ref, part, after) => readJournal(db, sizes, ref, part, after),
+    readDelivery: (ref, id) => readDelivery(db, ref, id),
+    claimSuspect: (ref, leaseMs) => claimSuspect(db, sizes, ref, leaseMs),
     commitTurns: (decisions) => commitTurns(db, decisions),
     renewLease: (ref, turn, leaseMs) => renewLease(db, ref, turn, leaseMs),
-    claimBranches: (refs, leaseMs, known) => claimBranches(db, refs, leaseMs, known),
-    claimSuspectBranch: (ref, leaseMs) => claimSuspectBranch(db, ref, leaseMs),
+    claimBranches: (refs, leaseMs, known) => claimBranches(db, sizes, refs, leaseMs, known),
+    claimSuspectBranch: (ref, leaseMs) => claimSuspectBranch(db, sizes, ref, leaseMs),
     startBranch: (ref, branchTurn) => startBranch(db, ref, branchTurn),
     renewBranch: (ref, branchTurn, leaseMs) => renewBranch(db, ref, branchTurn, leaseMs),
     commitBranches: (outcomes) => commitBranches(db, outcomes),

@@ -108,7 +108,7 @@ export class SimulatedRun {
       if (row !== undefined) row.started = true;
       return row !== undefined;
     };
-    const warm = isWarm ? new WarmRuns(0) : null;
+    const warm = isWarm ? new WarmRuns({ fromEntries: 0 }) : null;
     const transactions: Transactions = {
       run: async (branch, _isolation, _signal, work) => {
         const { output } = await work({} as Transaction);
@@ -218,7 +218,7 @@ export class SimulatedRun {
     const { name, version } = workflow;
     const run = stored(claimedRun({ workflow: name, version, turn, now, input, deadlineAt, journal }));
     const { tenant, runId } = run;
-    return { tenant, runId, key, attempt, spent, branchTurn, run };
+    return { tenant, runId, key, attempt, spent, branchTurn, askedAt, run };
   }
 
   /** Brings to the run what `begin` gave. */
@@ -467,7 +467,15 @@ export class SimulatedRun {
 
   private arrive(what: Pick<Delivery, "kind" | "name" | "outcome"> & Partial<Delivery>): void {
     this.ids += 1;
-    const blank = { sender: null, payload: null, failure: null, attempt: 1, attempts: [], tookMs: 0 };
+    const blank = {
+      sender: null,
+      payload: null,
+      failure: null,
+      attempt: 1,
+      attempts: [],
+      tookMs: 0,
+      withheld: false,
+    };
     this.inbox.push({ ...blank, id: this.ids, arrivedAt: this.now, ...what });
     this.bump();
   }

@@ -135,6 +135,7 @@ export async function appWith({
       lostTurnLimit: 1,
       wakeUpGraceMs: 1,
       sweepHorizonMs: 1,
+      turnBytes: 4_000_000,
       sweepLimit: 1,
       messageRetentionMs: 1,
       eventRetentionMs: 1,

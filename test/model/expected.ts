@@ -31,7 +31,8 @@ export const ANSWERS: { readonly [Port in keyof Ports]: Answers<Ports[Port]> } =
   store: {
     startRuns: { ...STARTED, nothing: false },
     claimRuns: SOME,
-    reloadRun: FOUND,
+    readJournal: FOUND,
+    readDelivery: FOUND,
     claimSuspect: SOME,
     commitTurns: SOME,
     renewLease: HELD,

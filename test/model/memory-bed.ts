@@ -40,6 +40,7 @@ export function standingMemory(start: number, random?: () => number): StoreUnder
       memory.clear();
       memory.moveClock(start - memory.now());
     },
+    sized: memory.sized,
     close: async () => {},
   };
 }

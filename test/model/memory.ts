@@ -5,6 +5,7 @@
  */
 import type { Store, Transactions } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
+import { SIZES, type Sizes } from "../../src/storage/sizes.ts";
 import { createReads } from "./memory/reads.ts";
 import { createStore } from "./memory/store.ts";
 import { type Stuck, stuckReasons } from "./memory/stuck.ts";
@@ -17,6 +18,8 @@ export interface MemoryOptions {
   readonly now?: number;
   /** Between 0 and 1; spreads backoffs. 0.5 without it. */
   readonly random?: () => number;
+  /** How much one answer may hold; as much as in production without it. */
+  readonly sizes?: Sizes;
 }
 
 export interface Memory {
@@ -34,10 +37,12 @@ export interface Memory {
   readonly tables: Tables;
   /** Forgets everything that is stored. The clock stays where it is. */
   clear(): void;
+  /** The same store with answers of another size. */
+  sized(sizes: Sizes): Store;
 }
 
-export function createMemory({ now = 0, random = () => 0.5 }: MemoryOptions = {}): Memory {
-  const state: State = { tables: makeTables(), now, random };
+export function createMemory({ now = 0, random = () => 0.5, sizes = SIZES }: MemoryOptions = {}): Memory {
+  const state: State = { tables: makeTables(), now, random, sizes };
   return {
     store: createStore(state),
     reads: createReads(state),
@@ -53,5 +58,7 @@ export function createMemory({ now = 0, random = () => 0.5 }: MemoryOptions = {}
       ),
     tables: state.tables,
     clear: () => clearTables(state.tables),
+    // The clock is the other's.
+    sized: (other) => createStore(Object.assign(Object.create(state) as State, { sizes: other })),
   };
 }

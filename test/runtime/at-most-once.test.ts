@@ -129,7 +129,15 @@ describe("one that was cut off", () => {
   test("takes nothing but a person's word, should its branch be heard of after all", async () => {
     const run = await cutOff();
     const late = { id: 99, kind: "branch", name: "pay", outcome: "completed", arrivedAt: run.now } as const;
-    const blank = { sender: null, payload: null, failure: null, attempt: 1, attempts: [], tookMs: 0 };
+    const blank = {
+      sender: null,
+      payload: null,
+      failure: null,
+      attempt: 1,
+      attempts: [],
+      tookMs: 0,
+      withheld: false,
+    };
     run.inbox.push({ ...blank, ...late });
     expect(await run.turn()).toMatchObject({ status: "waiting", entries: [] });
   });

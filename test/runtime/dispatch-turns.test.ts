@@ -18,7 +18,7 @@ const outcomeOf = ({ tenant, runId, key, branchTurn, attempt }: ClaimedBranch): 
 };
 const branchOf = (runId: string, key: string): ClaimedBranch => {
   const run = claimedRun({ runId });
-  return { tenant: "default", runId, key, branchTurn: 2, attempt: 1, spent: 0, run };
+  return { tenant: "default", runId, key, branchTurn: 2, attempt: 1, spent: 0, askedAt: 0, run };
 };
 
 /** A loopback that does what it is told with turns, and with branches. */

@@ -43,7 +43,16 @@ function perform(workflow: AnyWorkflow, given: Situation = {}) {
       ? runtime
       : { ...runtime, transactions: { ...runtime.transactions, run: given.transactions } };
   const { key = "task", run, branch } = given;
-  const held = { tenant: "default", runId: "run-1", key, branchTurn: 4, attempt: 1, spent: 0, ...branch };
+  const held = {
+    tenant: "default",
+    runId: "run-1",
+    key,
+    branchTurn: 4,
+    attempt: 1,
+    spent: 0,
+    askedAt: 0,
+    ...branch,
+  };
   const state: { outcome?: BranchOutcome | null } = {};
   const leaseUntil = runtime.clock.now() + LEASE_MS;
   const performed = performBranch(lent, { branch: { ...held, run: claimedRun(run) }, leaseUntil }).then(
@@ -185,7 +194,8 @@ describe("a branch's lease", () => {
 
   test("that ran out before the step could begin starts no body", async () => {
     const runtime = runtimeOf({ workflows: [working(() => expect.fail("performed"))] });
-    const branch = { tenant: "default", runId: "run-1", key: "task", branchTurn: 1, attempt: 1, spent: 0 };
+    const its = { attempt: 1, spent: 0, askedAt: 0 };
+    const branch = { tenant: "default", runId: "run-1", key: "task", branchTurn: 1, ...its };
     const leaseUntil = runtime.clock.now();
     expect(await performBranch(runtime, { branch: { ...branch, run: claimedRun() }, leaseUntil })).toBeNull();
   });

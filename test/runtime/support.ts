@@ -106,6 +106,7 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
       wakeUpGraceMs: 60_000,
       sweepHorizonMs: 120_000,
       sweepLimit: 3,
+      turnBytes: 4_000_000,
       messageRetentionMs: 1_000,
       eventRetentionMs: 1_000,
     },

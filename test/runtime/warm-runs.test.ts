@@ -17,7 +17,7 @@ const run = (turn: number, entries: number, runId = "run-1") =>
 function kept(turn = 20, entries = 20): WarmRuns {
   const warm = new WarmRuns();
   const claim = run(turn, entries);
-  warm.keep(claim, entries, new Replay(long, claim, rest, addresses));
+  warm.keep(claim, entries, 0, new Replay(long, claim, rest, addresses));
   return warm;
 }
 
@@ -46,7 +46,7 @@ test("the longest unused go when there are too many", () => {
   const warm = new WarmRuns();
   for (let i = 0; i < 300; i++) {
     const claim = run(20, 20, `run-${i}`);
-    warm.keep(claim, 20, new Replay(long, claim, rest, addresses));
+    warm.keep(claim, 20, 0, new Replay(long, claim, rest, addresses));
   }
   expect(warm.knownOf(run(21, 20, "run-0"))).toBeUndefined();
   expect(warm.knownOf(run(21, 20, "run-299"))).toBe(20);

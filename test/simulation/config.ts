@@ -1,4 +1,5 @@
 /** What one simulation does, drawn from its seed. Each seed has some of the faults only: one may hide another. */
+import { SIZES, type Sizes } from "../../src/storage/sizes.ts";
 import { seeded } from "../support/random.ts";
 
 export const FAULTS = [
@@ -34,6 +35,8 @@ export const FAULTS = [
   "bad deploy",
   /** A sink refuses events until they are dead. */
   "sink fails",
+  /** An isolate keeps functions that it must not go on with. */
+  "poisoned",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -52,7 +55,13 @@ export interface Config {
   readonly warmFrom: number;
   readonly consumerWaitMs: number;
   readonly lostTurnLimit: number;
+  /** How much a claim brings; often so little that hardly anything comes with it. */
+  readonly sizes: Sizes;
+  /** How much a turn journals before it leaves the rest to the next. */
+  readonly turnBytes: number;
 }
+
+const TINY: Sizes = { claimBytes: 700, pageEntries: 3, inboxBytes: 300 };
 
 export function configOf(seed: number): Config {
   const random = seeded(seed ^ 0x5eed);
@@ -67,5 +76,7 @@ export function configOf(seed: number): Config {
     consumerWaitMs: random() < 0.5 ? 0 : 60_000,
     lostTurnLimit: random() < 0.4 ? 6 : 50,
     queues: 1 + Math.floor(random() * 3),
+    sizes: random() < 0.4 ? TINY : SIZES,
+    turnBytes: random() < 0.4 ? 15 : SIZES.claimBytes,
   };
 }

@@ -13,8 +13,8 @@ import type { Loopback } from "../../src/runtime/dispatch-turns.ts";
 import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
-import { WarmRuns } from "../../src/runtime/warm-runs.ts";
 import { hooks } from "./hook-tokens.ts";
+import { type Poison, PoisonedRuns } from "./poisoned-runs.ts";
 import type { Batch, SimulatedQueue } from "./queue.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -57,7 +57,7 @@ export class Isolate {
       settings: world.settings,
       deployment: null,
       sinks: world.sinks(this),
-      warmRuns: new WarmRuns(world.config.warmFrom),
+      warmRuns: new PoisonedRuns(() => this.poison(), { fromEntries: world.config.warmFrom }),
       hooks,
       newRunId: () => world.newId(),
       random: world.random,
@@ -136,6 +136,17 @@ export class Isolate {
       };
       scheduler.add({ what, owner: this, at, act });
     });
+  }
+
+  private poison(): Poison {
+    const { world } = this;
+    if (!world.strikes("poisoned", 0.3)) return null;
+    return world.oneOf<Poison>([
+      { runId: world.oneOf(world.runs()).row.id },
+      { entries: 1 },
+      { entries: -1 },
+      "stale",
+    ]);
   }
 
   private close(batch: Batch, died: boolean): void {

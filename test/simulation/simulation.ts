@@ -26,13 +26,14 @@ const LEASE_MS = 30_000;
 /** Healthy simulations need some 500 at most. */
 const HEALING_STEPS = 1_500;
 
-function settingsOf({ lostTurnLimit }: Config): Settings {
+function settingsOf({ lostTurnLimit, turnBytes }: Config): Settings {
   return {
     leaseMs: LEASE_MS,
     lostTurnLimit,
     wakeUpGraceMs: 15_000,
     sweepHorizonMs: 120_000,
     sweepLimit: 20,
+    turnBytes,
     messageRetentionMs: 14 * 86_400_000,
     eventRetentionMs: 7 * 86_400_000,
   };
@@ -41,6 +42,7 @@ function settingsOf({ lostTurnLimit }: Config): Settings {
 /** Reads, and sweeps that found nothing: most of what a tick does. */
 function changesNothing(verb: string, answer: unknown): boolean {
   if (verb === "recordTick" || verb === "mutations" || verb === "forkSource") return true;
+  if (verb === "readJournal" || verb === "readDelivery") return true;
   const isSweep = /^(reclaim|collect|route|forget|deleteOld|claimSends|matchMessages)/.test(verb);
   if (!isSweep) return false;
   const found = Array.isArray(answer)
@@ -96,7 +98,11 @@ export class Simulation {
     this.config = config;
     this.traced = traced;
     this.random = seeded(config.seed);
-    this.memory = createMemory({ now: Date.UTC(2026, 0, 1), random: this.random });
+    this.memory = createMemory({
+      now: Date.UTC(2026, 0, 1),
+      random: this.random,
+      sizes: config.sizes,
+    });
     this.settings = settingsOf(config);
     this.queues = Array.from({ length: config.queues }, () => new SimulatedQueue());
     const { calm, trouble } = programsFor(this);

@@ -1,6 +1,8 @@
 /** What every store promises, verb by verb. `make` gives the store; an afterEach looks for stuck runs and broken rows. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Store } from "../../src/engine/ports.ts";
 import { appendStepsSuite } from "./suite/append-steps.ts";
+import { boundedClaimsSuite } from "./suite/bounded-claims.ts";
 import { cancelRunSuite } from "./suite/cancel-run.ts";
 import { channelsSuite } from "./suite/channels.ts";
 import { claimBranchesSuite } from "./suite/claim-branches.ts";
@@ -35,6 +37,7 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   describe("startRuns with signals", () => startOrSignalSuite(bed));
   describe("forkRun", () => forkRunSuite(bed));
   describe("claimRuns and claimSuspect", () => claimRunsSuite(bed));
+  describe("what a claim brings", () => boundedClaimsSuite(bed));
   describe("commitTurns", () => commitTurnsSuite(bed));
   describe("commitTurns, in its parts", () => commitPartsSuite(bed));
   describe("renewLease", () => renewLeaseSuite(bed));
@@ -65,13 +68,14 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
 
 /** The same store, which notes the verbs that are called. */
 function noting(under: StoreUnderTest, called: Set<string>): StoreUnderTest {
-  const store = new Proxy(under.store, {
-    get(verbs, name, receiver) {
-      called.add(String(name));
-      return Reflect.get(verbs, name, receiver);
-    },
-  });
-  return { ...under, store };
+  const noted = (store: Store) =>
+    new Proxy(store, {
+      get(verbs, name, receiver) {
+        called.add(String(name));
+        return Reflect.get(verbs, name, receiver);
+      },
+    });
+  return { ...under, store: noted(under.store), sized: (sizes) => noted(under.sized(sizes)) };
 }
 
 /** One store for all tests of a file; each test finds it empty and must leave no run stuck. */

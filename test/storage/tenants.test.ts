@@ -29,7 +29,7 @@ const LIMIT = "select set_config('statement_timeout', $1, true)";
 const ELSEWHERE = new Set(
   `subscribe unsubscribe publish matchMessages deleteOldMessages channels
    signalGroup groupMembers receiveHook state
-   forkRun forkSource underWay reloadRun
+   forkRun forkSource underWay
    routeEvents claimSends settleSends redeliverEvent forgetEvents events event`.split(/\s+/),
 );
 
@@ -60,6 +60,8 @@ async function record(): Promise<Map<string, Statement[]>> {
   const { run } = only(await store.startRuns("default", [newRun({ tags: ["red"] })]));
   const first = only((await store.claimRuns([run], LEASE)).claimed);
   await store.renewLease(run, 1, LEASE);
+  await store.readJournal(run, { turn: 1 }, 0);
+  await store.readDelivery(run, 1);
   const same = decision(first, { entries: [entry(1)], timers: [{ key: "nap", due: { inMs: 0 } }] });
   await store.commitTurns([same]);
   await store.commitTurns([same]);

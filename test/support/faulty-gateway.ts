@@ -40,6 +40,8 @@ export type Verb =
   | "mutation"
   | "bulk"
   | "history"
+  | "read journal"
+  | "read delivery"
   | "read";
 
 /** One request of the worker's. */
@@ -48,6 +50,8 @@ export interface Exchange {
   readonly queries: readonly { readonly query: string; readonly params: readonly unknown[] }[];
   /** How many rows each statement gave, once Postgres has answered. */
   rows: readonly number[];
+  /** What the answer takes, in bytes. */
+  bytes: number;
 }
 
 /** `cut` breaks the connection, `hang` never answers; nothing lets it pass. */
@@ -118,6 +122,8 @@ const MARKS: readonly (readonly [Verb, RegExp])[] = [
     /(insert into|update) pawl\.bulk_actions|from pawl\.bulk_actions b where b\.tenant = \$1 and (b\.id|\(\$2)/,
   ],
   ["history", /insert into pawl\.actions/],
+  ["read journal", /with recursive page/],
+  ["read delivery", /as delivery from pawl\.deliveries/],
   ["read back", /^select .*"turn" int\) join pawl\.runs/],
 ];
 
@@ -163,11 +169,12 @@ export async function startFaultyGateway(
       const body = await read(request);
       const payload = JSON.parse(body.toString());
       const queries: Exchange["queries"] = payload.queries ?? [payload];
-      const exchange: Exchange = { verb: verbOf(queries), queries, rows: [] };
+      const exchange: Exchange = { verb: verbOf(queries), queries, rows: [], bytes: 0 };
       if (suffer(await meet("before", exchange), response)) return;
       const answer = await forward(upstream, agent, request, body);
       if (answer.status === 200) {
         const { results, ...only } = JSON.parse(answer.body.toString());
+        exchange.bytes = answer.body.length;
         exchange.rows = (results ?? [only]).map((result: { rows: unknown[] }) => result.rows.length);
         if (remembers && exchange.verb !== "timings") answered.push(exchange);
         if (suffer(await meet("after", exchange), response)) return;

@@ -86,9 +86,14 @@ export class Replay {
     return this.plan();
   }
 
+  /** True for the claim of the turn that follows directly on the last one of this very function. */
+  precedes({ tenant, runId, turn }: ClaimedRun): boolean {
+    return tenant === this.run.tenant && runId === this.run.runId && turn === this.run.turn + 1;
+  }
+
   /** Lets go of what only a replay needs, while the function rests until `resume`. */
   shed(): void {
-    this.run = { ...this.run, journal: [] };
+    this.run = { ...this.run, input: { json: null, meta: null }, journal: [], inbox: [] };
     this.reading = { ...this.reading, settled: [] };
   }
 

@@ -1,5 +1,7 @@
 /** Runs, from their start to the end of a turn. */
 
+import type { Store } from "../../../src/engine/ports.ts";
+import type { ClaimedRun } from "../../../src/engine/run.ts";
 import type { Row } from "../../storage/support/bed.ts";
 import { DAY, HOUR, LEASE, MINUTE } from "../../storage/support/builders.ts";
 import { randomDecision } from "../decisions.ts";
@@ -71,6 +73,13 @@ export function holdRun(choices: Choices): Act {
   const place = choices.placeOfRun();
   return chance.pick<Act>([
     ({ under, runs }) => under.store.renewLease(at(runs, place), at(runs, place).turn, LEASE),
-    ({ under, runs }) => under.store.reloadRun(at(runs, place)),
+    ({ under, runs }) => readBack(under.store, at(runs, place)),
   ]);
+}
+
+/** What the claim may have left out: the journal, as of the turn or whoever holds the run, and what has arrived. */
+async function readBack(store: Store, { inbox, ...run }: ClaimedRun): Promise<unknown> {
+  const read = [];
+  for (const { id } of inbox) read.push(await store.readDelivery(run, id));
+  return [await store.readJournal(run, run, 0), await store.readJournal(run, { upTo: 2 }, 1), read];
 }

@@ -5,7 +5,8 @@ import type { KnownVersions } from "../../../src/engine/workflow.ts";
 import { foreignOf, isKnown } from "./foreign.ts";
 import { entriesOf, parentOf } from "./shapes.ts";
 import { type BranchRow, findRun, type State, type StoredRun } from "./tables.ts";
-import { byRef, compareText, isDue, isMoving } from "./values.ts";
+import { byRef, compareText, isDue, isMoving, refOf } from "./values.ts";
+import { journalBytes, share, weightOfBranch } from "./weigh.ts";
 
 interface Asked {
   readonly run: StoredRun;
@@ -48,15 +49,22 @@ function claimThose(
     if (mayBeClaimed(asked.branch.lostTurns) && isMoving(status) && phase === "forward")
       claimable.push(asked);
   }
-  claimable.sort((a, b) => byRef(a.run, b.run) || compareText(a.branch.key, b.branch.key));
-  const claimed = claim(state, claimable, leaseMs);
+  const fitting = share(state, claimable, ({ run, branch }) => weightOfBranch(run, branch.askedAt));
+  const rest = claimable.filter((one) => !fitting.includes(one));
+  fitting.sort((a, b) => byRef(a.run, b.run) || compareText(a.branch.key, b.branch.key));
+  const claimed = claim(state, fitting, leaseMs);
   const suspects = refs.filter((ref) => {
     const asked = find(state, ref);
     return (
       isSuspect(asked, state.now) && !foreign.some((one) => one.branch === ref.key && one.runId === ref.runId)
     );
   });
-  return { claimed, suspects, ...(known === undefined ? {} : { foreign }) };
+  return {
+    claimed,
+    suspects,
+    ...(known === undefined ? {} : { foreign }),
+    ...(rest.length === 0 ? {} : { rest: rest.map(({ run, branch: { key } }) => ({ ...refOf(run), key })) }),
+  };
 }
 
 function find(state: State, { tenant, runId, key }: BranchRef): Asked | null {
@@ -69,25 +77,26 @@ function isSuspect(asked: Asked | null, now: number): boolean {
   return asked !== null && asked.branch.lostTurns > 0 && isDue(asked.branch, now);
 }
 
-function claim({ now }: State, asked: readonly Asked[], leaseMs: number): ClaimedBranch[] {
+function claim(state: State, asked: readonly Asked[], leaseMs: number): ClaimedBranch[] {
   const shared = new Map<StoredRun, Map<number, ClaimedRun>>();
   return asked.map(({ run, branch }) => {
     branch.turn += 1;
     branch.wakeAt = null;
     branch.wakeUpSentAt = null;
-    branch.leaseExpiresAt = now + leaseMs;
+    branch.leaseExpiresAt = state.now + leaseMs;
     const { key, turn: branchTurn, attempt, spent, askedAt } = branch;
     const { tenant, id: runId } = run.row;
     const states = shared.get(run) ?? new Map<number, ClaimedRun>();
     shared.set(run, states);
-    const then = states.get(askedAt) ?? runAsOf(run, askedAt, now);
+    const then = states.get(askedAt) ?? runAsOf(state, run, askedAt);
     states.set(askedAt, then);
-    return { tenant, runId, key, branchTurn, attempt, spent, run: then };
+    return { tenant, runId, key, branchTurn, attempt, spent, askedAt, run: then };
   });
 }
 
 /** Nothing has arrived for a run that stands where one of its steps was asked for. */
-function runAsOf({ row, journal }: StoredRun, askedAt: number, now: number): ClaimedRun {
+function runAsOf({ now, sizes }: State, { row, journal }: StoredRun, askedAt: number): ClaimedRun {
+  const partial = askedAt > sizes.pageEntries || journalBytes(journal, askedAt) > sizes.claimBytes;
   return {
     tenant: row.tenant,
     runId: row.id,
@@ -100,12 +109,12 @@ function runAsOf({ row, journal }: StoredRun, askedAt: number, now: number): Cla
     startedAt: row.startedAt ?? now,
     deadlineAt: row.deadlineAt,
     parent: parentOf(row),
-    journal: entriesOf(journal, 0, askedAt),
+    journal: partial ? [] : entriesOf(journal, 0, askedAt),
     deliveries: 0,
     verdict: null,
     failedCompensations: 0,
     journalBytes: 0,
-    partial: false,
+    partial,
     timers: [],
     waits: [],
     branches: [],

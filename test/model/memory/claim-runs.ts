@@ -1,5 +1,6 @@
 /** I2: every claim raises the turn, the number that everything written for it must carry. */
 import type { Delivery } from "../../../src/engine/delivery.ts";
+import type { Entry } from "../../../src/engine/journal.ts";
 import type { Claim, ClaimedBatch } from "../../../src/engine/ports.ts";
 import type { ClaimedRun, RunRef } from "../../../src/engine/run.ts";
 import type { KnownVersions } from "../../../src/engine/workflow.ts";
@@ -7,12 +8,12 @@ import { INBOX_LIMIT } from "../../../src/storage/rows.ts";
 import { foreignOf, isKnown } from "./foreign.ts";
 import { entriesOf, parentOf } from "./shapes.ts";
 import { findRun, type State, type StoredRun } from "./tables.ts";
-import { byRef, isDue } from "./values.ts";
+import { byRef, isDue, refOf } from "./values.ts";
+import { share, weightOf, weightOfRun } from "./weigh.ts";
 
-/** A run that is asked for, with the earliest entry that somebody asks for. */
+/** A run that is asked for. */
 interface Asked {
   readonly run: StoredRun;
-  from: number;
   /** Everybody who asks knows the beginning of the journal. */
   partial: boolean;
 }
@@ -43,13 +44,20 @@ function claimThose(
   const foreign = all
     .filter((one) => !due.includes(one))
     .map(({ run: { row } }) => foreignOf(row, row, state.now));
-  const claimable = due.filter(({ run }) => mayBeClaimed(run.row.lostTurns));
+  const fitting = due.filter(({ run }) => mayBeClaimed(run.row.lostTurns));
+  const claimable = share(state, fitting, ({ run, partial }) => weightOfRun(state, run, partial));
+  const rest = fitting.filter((one) => !claimable.includes(one));
   if (claimable.length > 1) claimable.sort((a, b) => byRef(a.run, b.run));
   const claimed = claimable.map((one) => claim(state, one, leaseMs));
-  const suspects = due.flatMap(({ run: { row } }) =>
-    row.lostTurns > 0 && isDue(row, state.now) ? [{ tenant: row.tenant, runId: row.id }] : [],
+  const suspects = due.flatMap(({ run }) =>
+    run.row.lostTurns > 0 && isDue(run.row, state.now) ? [refOf(run)] : [],
   );
-  return { claimed, suspects, ...(known === undefined ? {} : { foreign }) };
+  return {
+    claimed,
+    suspects,
+    ...(known === undefined ? {} : { foreign }),
+    ...(rest.length === 0 ? {} : { rest: rest.map(({ run }) => refOf(run)) }),
+  };
 }
 
 function askedRuns(state: State, claims: readonly Claim[]): Asked[] {
@@ -58,17 +66,15 @@ function askedRuns(state: State, claims: readonly Claim[]): Asked[] {
     const run = findRun(state, tenant, runId);
     if (run === undefined) continue;
     const known = asked.get(run);
-    if (known === undefined) asked.set(run, { run, from: after, partial: after > 1 });
-    else {
-      known.from = Math.min(known.from, after);
-      known.partial &&= after > 1;
-    }
+    if (known === undefined) asked.set(run, { run, partial: after > 1 });
+    else known.partial &&= after > 1;
   }
   return [...asked.values()];
 }
 
-function claim({ now }: State, { run, from, partial }: Asked, leaseMs: number): ClaimedRun {
-  const { row } = run;
+function claim({ now, sizes }: State, { run, partial }: Asked, leaseMs: number): ClaimedRun {
+  const { row, journal } = run;
+  const isTooLarge = row.journalBytes > sizes.claimBytes || journal.length > sizes.pageEntries;
   row.status = "running";
   row.turn += 1;
   row.wakeAt = null;
@@ -91,38 +97,42 @@ function claim({ now }: State, { run, from, partial }: Asked, leaseMs: number): 
     verdict: row.verdict,
     failedCompensations: row.failedCompensations,
     journalBytes: row.journalBytes,
-    partial,
-    ...partsOf(run, from),
-  };
-}
-
-/** For a turn that finds nobody knows the beginning of its journal after all. */
-export function reloadRun(state: State, run: ClaimedRun): ClaimedRun | null {
-  const stored = findRun(state, run.tenant, run.runId);
-  if (stored === undefined || stored.row.turn !== run.turn || stored.row.leaseExpiresAt === null) return null;
-  return { ...run, ...partsOf(stored, 0), partial: false };
-}
-
-function partsOf(run: StoredRun, from: number) {
-  return {
-    journal: entriesOf(run.journal, from),
+    partial: partial || isTooLarge,
+    journal: partial ? lastOf(journal) : isTooLarge ? [] : entriesOf(journal, 0),
     timers: valuesOf(run.timers, (timer) => timer).sort((a, b) => a.dueAt - b.dueAt),
     waits: valuesOf(run.waits, ({ wait }) => wait),
     branches: valuesOf(run.branches, ({ key, leaseExpiresAt }) => ({ key, leased: leaseExpiresAt !== null })),
-    inbox: inboxOf(run),
+    inbox: inboxOf(run, sizes.inboxBytes),
   };
 }
 
-/** At most so many. What the run waits for comes first, so that a flood of other signals hides nothing from it. */
-function inboxOf({ inbox, waits }: StoredRun): Delivery[] {
+/** The last entry, without its values. */
+function lastOf(journal: StoredRun["journal"]): Entry[] {
+  const last = journal.at(-1)?.entry;
+  return last === undefined ? [] : [{ ...last, output: null, failure: null }];
+}
+
+/**
+ * At most so many. What the run waits for comes first, so that a flood of other signals hides nothing from it; and once
+ * those before it bring enough, a delivery is only announced.
+ */
+function inboxOf({ inbox, waits }: StoredRun, bytes: number): Delivery[] {
   const all = valuesOf(inbox, ({ delivery }) => delivery);
-  if (all.length <= INBOX_LIMIT) return all;
+  if (all.length === 0) return all;
   const awaited = new Set<string>();
   for (const { wait, name } of waits.values()) if (wait.kind === "signal") awaited.add(name);
   const rank = ({ kind, name }: Delivery) => (kind !== "signal" ? 0 : awaited.has(name) ? 1 : 2);
+  let before = 0;
   return all
     .sort((a, b) => rank(a) - rank(b) || a.id - b.id)
     .slice(0, INBOX_LIMIT)
+    .map((delivery) => {
+      const isTooMuch = before >= bytes;
+      before += weightOf(delivery);
+      return isTooMuch
+        ? { ...delivery, payload: null, failure: null, attempts: [], withheld: true }
+        : delivery;
+    })
     .sort((a, b) => a.id - b.id);
 }
 

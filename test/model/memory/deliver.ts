@@ -31,6 +31,7 @@ export function insertDelivery(
     attempts: fields.attempts ?? [],
     tookMs: fields.tookMs ?? 0,
     arrivedAt: state.now,
+    withheld: false,
   };
   run.inbox.set(delivery.id, { delivery, messageId });
   return true;

@@ -2,7 +2,7 @@ import type { Store } from "../../../src/engine/ports.ts";
 import { appendSteps, deliverSignals, deliverWord, mutations, receiveHook, signalGroup } from "./arrivals.ts";
 import { deleteOldMessages, publish, subscribe, unsubscribe } from "./channels.ts";
 import { claimBranches, claimSuspectBranch } from "./claim-branches.ts";
-import { claimRuns, claimSuspect, reloadRun } from "./claim-runs.ts";
+import { claimRuns, claimSuspect } from "./claim-runs.ts";
 import { commitBranches } from "./commit-branches.ts";
 import { commitTurns } from "./commit-turns.ts";
 import { discardRun, reviveRun } from "./dead-letters.ts";
@@ -10,6 +10,7 @@ import { forkRun } from "./fork-run.ts";
 import { renewBranch, renewLease, startBranch } from "./leases.ts";
 import { matchMessages } from "./match-messages.ts";
 import { claimSends, forgetEvents, redeliverEvent, routeEvents, settleSends } from "./outbox.ts";
+import { readDelivery, readJournal } from "./read-journal.ts";
 import { startRuns } from "./start-runs.ts";
 import { collectDueBranches, collectDueRuns, reclaimBranches, reclaimLeases } from "./sweeps.ts";
 import type { State } from "./tables.ts";
@@ -20,7 +21,8 @@ export function createStore(state: State): Store {
   return {
     startRuns: async (tenant, runs, signals) => startRuns(state, tenant, runs, signals),
     claimRuns: async (claims, leaseMs, known) => claimRuns(state, claims, leaseMs, known),
-    reloadRun: async (run) => reloadRun(state, run),
+    readJournal: async (ref, part, after) => readJournal(state, ref, part, after),
+    readDelivery: async (ref, id) => readDelivery(state, ref, id),
     claimSuspect: async (ref, leaseMs) => claimSuspect(state, ref, leaseMs),
     commitTurns: async (decisions) => commitTurns(state, decisions),
     renewLease: async (ref, turn, leaseMs) => renewLease(state, ref, turn, leaseMs),

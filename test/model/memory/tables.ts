@@ -9,6 +9,7 @@ import type { Failure } from "../../../src/engine/failure.ts";
 import type { Entry, Timer, Wait } from "../../../src/engine/journal.ts";
 import type { Phase, RunStatus, Verdict } from "../../../src/engine/run.ts";
 import type { ChannelMode } from "../../../src/engine/workflow.ts";
+import type { Sizes } from "../../../src/storage/sizes.ts";
 
 /** A line of `pawl.runs`. */
 export interface RunRow {
@@ -220,6 +221,8 @@ export interface State {
   readonly tables: Tables;
   now: number;
   readonly random: () => number;
+  /** How much one answer may hold. */
+  readonly sizes: Sizes;
 }
 
 export function makeTables(): Tables {

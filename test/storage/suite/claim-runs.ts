@@ -190,21 +190,6 @@ export function claimRunsSuite(bed: () => Bed): void {
     expect(late).toEqual({ claimed: [], suspects: [run], foreign: [] });
   });
 
-  test("a held turn is given its whole journal again, and one that has moved on is given nothing (I2)", async () => {
-    const { startAndClaim, claim, store } = bed();
-    const run = await startAndClaim();
-    await store.commitTurns([decision(run, { entries: [entry(1), entry(2), entry(3)] })]);
-    const [partial] = (await store.claimRuns([{ ...ref(run), after: 3 }], LEASE)).claimed;
-    if (partial === undefined) throw new Error("not claimed");
-    expect([partial.partial, partial.journal.map(({ seq }) => seq)]).toEqual([true, [3]]);
-    const whole = await store.reloadRun(partial);
-    expect([whole?.partial, whole?.journal.map(({ seq }) => seq)]).toEqual([false, [1, 2, 3]]);
-    await store.commitTurns([decision(partial)]);
-    expect(await store.reloadRun(partial)).toBeNull();
-    await claim(run);
-    expect(await store.reloadRun(partial)).toBeNull();
-  });
-
   test("the tenant and the id of a run are told apart however they are spelt", async () => {
     const { store, start } = bed();
     const run = await start({ id: "b/c" }, "a");

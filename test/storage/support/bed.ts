@@ -8,6 +8,8 @@ import type { Decision } from "../../../src/engine/decide.ts";
 import type { CommittedTurn, Store, Transactions } from "../../../src/engine/ports.ts";
 import type { Reads } from "../../../src/engine/reads.ts";
 import type { ClaimedRun, NewRun, RunDetail, RunRef } from "../../../src/engine/run.ts";
+import type { Sizes } from "../../../src/storage/sizes.ts";
+import { createStore } from "../../../src/storage/store.ts";
 import { createTransactions } from "../../../src/storage/transactions.ts";
 import { createDatabase, type TestDatabase } from "../../support/database.ts";
 import { TABLES } from "../../support/tables.ts";
@@ -17,6 +19,8 @@ export interface StoreUnderTest {
   readonly store: Store;
   readonly reads: Reads;
   readonly transactions: Transactions;
+  /** The same store with answers of another size. */
+  sized(sizes: Sizes): Store;
   moveClock(ms: number): Promise<void>;
   /** A fact arrives for the run, as a signal will bring one (I4). */
   deliver(ref: RunRef): Promise<void>;
@@ -112,6 +116,7 @@ export async function postgresStore(database?: TestDatabase): Promise<StoreUnder
   let moved = 0;
   return {
     store: made.store,
+    sized: (sizes) => createStore(made.db, sizes),
     reads: made.reads,
     transactions: createTransactions(made.url, made.gateway, made.db, clock.sleep),
     async moveClock(ms) {
