@@ -171,6 +171,76 @@ describe("the dispatcher", () => {
     ]);
   });
 
+  test("claims what was too much for one claim share by share, beside the others, and suspects after all (N2)", async () => {
+    const slow = gate<Decision>();
+    const shares: ClaimedBatch[] = [
+      { claimed: runs("light"), suspects: refs("s"), rest: refs("b", "c", "d") },
+      { claimed: runs("b"), suspects: [], rest: refs("c", "d") },
+      { claimed: runs("c", "d"), suspects: [] },
+    ];
+    const { log, dispatch } = dispatcher(
+      { claimed: [], suspects: [] },
+      {
+        store: {
+          claimRuns: async (asked) => {
+            log.push(`claim ${asked.map(({ runId }) => runId)}`);
+            return shares.shift() ?? expect.fail("claimed too often");
+          },
+        },
+      },
+    );
+    const { claimed, done } = await dispatch(({ run, leaseUntil }) =>
+      run.runId === "light" || run.runId === "b" ? slow.promise : obey({ run, leaseUntil }),
+    );
+    expect(claimed).toBe(1);
+    await settle();
+    // One share waits for the turns of the one before it, and not for what was claimed at once.
+    expect(log).toEqual(["claim any", "claim b,c,d"]);
+    slow.resolve(decisionOf(claimedRun({ runId: "b" })));
+    await done;
+    expect(log.filter((line) => line.startsWith("claim"))).toEqual([
+      "claim any",
+      "claim b,c,d",
+      "claim c,d",
+      "claim suspect s",
+    ]);
+  });
+
+  test("stops claiming the rest when none of it can be had, or the database is away", async () => {
+    for (const next of [
+      async () => ({ claimed: [], suspects: [], rest: refs("b") }),
+      () => Promise.reject(new StoreUnavailable(new Error("down"))),
+    ]) {
+      let claims = 0;
+      const { dispatch, runtime } = dispatcher(
+        { claimed: [], suspects: [] },
+        {
+          store: {
+            claimRuns: async () => {
+              claims += 1;
+              return claims === 1 ? { claimed: runs("a"), suspects: [], rest: refs("b") } : next();
+            },
+          },
+        },
+      );
+      await (await dispatch(obey)).done;
+      expect(claims).toBe(2);
+      expect(runtime.reports.length).toBeLessThan(2);
+    }
+  });
+
+  test("a function that was of no use is forgotten: its turn is taken again, once", async () => {
+    const { dispatch, log } = dispatcher({ claimed: runs("a"), suspects: [] });
+    let times = 0;
+    await (
+      await dispatch(async (turn) => {
+        times += 1;
+        return times === 1 ? "cold" : obey(turn);
+      })
+    ).done;
+    expect([times, log.at(-1)]).toEqual([2, "commit a"]);
+  });
+
   test("takes suspects last, each alone: claimed, performed and committed before the next is claimed", async () => {
     const slow = gate<Decision>();
     const { log, dispatch } = dispatcher({ claimed: runs("a"), suspects: refs("x", "y") });

@@ -62,6 +62,25 @@ function refusing(refuse: (decision: Decision) => unknown) {
 }
 
 describe("group commit", () => {
+  test("carries no more at once than one request should, and one decision however large (N2)", async () => {
+    const { group, carried, commits } = held();
+    const sized = (runId: string, entryBytes: number) => ({ ...decisionOf(runId), entryBytes });
+    const added = [
+      sized("a", 3_000_000),
+      sized("b", 900_000),
+      sized("c", 200_000),
+      sized("d", 9_000_000),
+      sized("e", 1),
+    ].map((decision) => group.add(decision));
+    for (const count of [1, 2, 3, 4]) {
+      await settle();
+      expect(carried()).toHaveLength(count);
+      commits[count - 1]?.answer();
+    }
+    await Promise.all(added);
+    expect(carried()).toEqual([["a", "b"], ["c"], ["d"], ["e"]]);
+  });
+
   test("commits a lone decision without waiting for time or company, then wakes", async () => {
     const { commits, group, runtime, carried } = held();
     let done = false;

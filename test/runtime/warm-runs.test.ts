@@ -14,10 +14,10 @@ const journal = (length: number) =>
 const run = (turn: number, entries: number, runId = "run-1") =>
   claimedRun({ runId, turn, journal: journal(entries) });
 
-function kept(turn = 20, entries = 20): WarmRuns {
+function kept(turn = 20, entries = 20, bytes = 0): WarmRuns {
   const warm = new WarmRuns();
   const claim = run(turn, entries);
-  warm.keep(claim, entries, 0, new Replay(long, claim, rest, addresses));
+  warm.keep(claim, entries, bytes, new Replay(long, claim, rest, addresses));
   return warm;
 }
 
@@ -38,8 +38,37 @@ test.each([
   expect(kept().take(claim)).toBeNull();
 });
 
-test("functions of short runs are not kept", () => {
+test("functions of short runs are not kept, unless they were given much", () => {
   expect(kept(5, 5).knownOf(run(6, 5))).toBeUndefined();
+  expect(kept(5, 5, 100_000).knownOf(run(6, 5))).toBe(5);
+});
+
+test("a function of another run, or of an earlier turn, is not gone on with under whatever name it is kept", () => {
+  const planner = new Replay(long, run(20, 20), rest, addresses);
+  const warm = new WarmRuns();
+  warm.keep(run(20, 20, "run-2"), 20, 0, planner);
+  expect(warm.take(run(21, 20, "run-2"))).toBeNull();
+  warm.keep(run(30, 20), 20, 0, planner);
+  expect(warm.take(run(31, 20))).toBeNull();
+});
+
+test("what they are given is bounded: the longest unused go first, and what is too much is never kept", () => {
+  const warm = new WarmRuns({ mostBytes: 1_000_000 });
+  const keep = (runId: string, bytes: number) => {
+    const claim = run(20, 20, runId);
+    warm.keep(claim, 20, bytes, new Replay(long, claim, rest, addresses));
+  };
+  const known = () => ["a", "b", "c", "d"].filter((id) => warm.knownOf(run(21, 20, id)) !== undefined);
+  for (const id of ["a", "b", "c"]) keep(id, 300_000);
+  expect(known()).toEqual(["a", "b", "c"]);
+  keep("a", 300_000);
+  keep("d", 300_000);
+  expect(known()).toEqual(["a", "c", "d"]);
+  expect(warm.bytes).toBeLessThanOrEqual(1_000_000);
+  keep("d", 1_000_000);
+  expect(known()).toEqual(["a", "c"]);
+  for (const id of ["a", "c"]) expect(warm.take(run(21, 20, id))).not.toBeNull();
+  expect(warm.bytes).toBe(0);
 });
 
 test("the longest unused go when there are too many", () => {
