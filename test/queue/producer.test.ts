@@ -107,5 +107,7 @@ test("a delay beyond what a queue can do is left to the sweep", async () => {
   const runs = due(2).map((run, i) => ({ ...run, wakeInMs: i === 0 ? 86_400_000 : 86_399_500 }));
   await wakeUps.send(runs);
   const messages = sent.flat(2);
-  expect(messages).toMatchObject([{ delaySeconds: 86_399, body: { runId: runs[1]?.runId, delayMs: 86_399_500 } }]);
+  expect(messages).toMatchObject([
+    { delaySeconds: 86_399, body: { runId: runs[1]?.runId, delayMs: 86_399_500 } },
+  ]);
 });
