@@ -33,6 +33,10 @@ export interface Env {
   readonly PAWL_WAKE_UP_GRACE_MS?: string;
   /** How long channels keep their messages, read or not. */
   readonly PAWL_MESSAGE_RETENTION_DAYS?: string;
+  /** What the cron knows without the database; without it every tick sweeps. */
+  readonly AGENDA?: KVNamespace;
+  /** How long ticks may do without the database, whatever the agenda says. 0: no tick does. */
+  readonly PAWL_SAFETY_SWEEP_MINUTES?: string;
   /** How long one request to the database may go without an answer. */
   readonly PAWL_DATABASE_TIMEOUT_MS?: string;
   /** How long the queue consumer waits for slow turns before it lets the next batch come. */
@@ -88,6 +92,7 @@ export function readSettings(
     sweepHorizonMs: 120_000,
     sweepLimit: 1_000,
     turnBytes: 4_000_000,
+    safetySweepMs: wholeNumber(env, "PAWL_SAFETY_SWEEP_MINUTES", 60) * 60_000,
     messageRetentionMs: wholeNumber(env, "PAWL_MESSAGE_RETENTION_DAYS", 14) * 24 * 3_600_000,
     eventRetentionMs: wholeNumber(env, "PAWL_EVENT_RETENTION_DAYS", 7) * 86_400_000,
     databaseTimeoutMs: wholeNumber(env, "PAWL_DATABASE_TIMEOUT_MS", 15_000),
@@ -100,6 +105,7 @@ type NumberSetting =
   | "PAWL_LEASE_MS"
   | "PAWL_LOST_TURN_LIMIT"
   | "PAWL_WAKE_UP_GRACE_MS"
+  | "PAWL_SAFETY_SWEEP_MINUTES"
   | "PAWL_EVENT_RETENTION_DAYS"
   | "PAWL_MESSAGE_RETENTION_DAYS"
   | "PAWL_DATABASE_TIMEOUT_MS"

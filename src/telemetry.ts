@@ -9,14 +9,14 @@ import type { NondeterministicCall } from "./engine/errors.ts";
 import { toFailure } from "./engine/failure.ts";
 import type { History } from "./engine/history.ts";
 import type { Overview } from "./engine/overview.ts";
-import type { Store, WakeUps } from "./engine/ports.ts";
+import type { Agenda, Store, WakeUps } from "./engine/ports.ts";
 import type { Reads } from "./engine/reads.ts";
 
 /** A verb that takes longer is told about. */
 const SLOW_MS = 1_000;
 
 /** The same object, each verb timed under `name`. */
-export function observed<T extends Store | Reads | Overview | History | Bulks | WakeUps>(
+export function observed<T extends Store | Reads | Overview | History | Bulks | WakeUps | Agenda>(
   name: string,
   target: T,
 ): T {

@@ -1,6 +1,7 @@
 /** Builds everything from the environment. The only file that sees every folder. */
 import { decodeTime, monotonicFactory } from "ulid";
 import { clock } from "./clock.ts";
+import { createAgenda } from "./cron/agenda.ts";
 import { sweep, tick } from "./cron/tick.ts";
 import { CronWatch } from "./cron/watch.ts";
 import { watched } from "./determinism.ts";
@@ -15,6 +16,7 @@ import { consumeWakeUps } from "./queue/consumer.ts";
 import { createWakeUps } from "./queue/producer.ts";
 import { findQueues } from "./queue/queues.ts";
 import type { Loopback } from "./runtime/dispatch-turns.ts";
+import { Marks } from "./runtime/marks.ts";
 import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
@@ -79,10 +81,10 @@ export function createWorker(workflows: readonly AnyWorkflow[]) {
       );
       ctx.waitUntil(keep(stopwatch.flushOld(runtime.timings)));
     },
-    async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
+    async scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
       const runtime = runtimeOf(env);
       cron.ticked(runtime);
-      await Promise.all([tick(runtime), keep(stopwatch.flush(runtime.timings))]);
+      await Promise.all([tick(runtime, scheduledTime), keep(stopwatch.flush(runtime.timings))]);
     },
     takeTurn(env: Env, turn: LeasedTurn): Promise<Decision | null | "cold"> {
       return stopwatch.turn(turn, () => takeTurn(runtimeOf(env), turn));
@@ -136,6 +138,8 @@ function readDeployment(
     wakeUps: stopwatch.wakeUps(
       observed("wake-ups", createWakeUps({ queues: findQueues(env), random: Math.random, report })),
     ),
+    agenda: env.AGENDA === undefined ? null : observed("agenda", createAgenda(env.AGENDA, clock)),
+    marks: new Marks(),
     clock,
     registry,
     settings,

@@ -1,4 +1,4 @@
-import type { SweepPart } from "../engine/ports.ts";
+import type { Noted, SweepPart } from "../engine/ports.ts";
 import { advanceBulks } from "../runtime/advance-bulks.ts";
 import { deliverEvents } from "../runtime/deliver-events.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -12,6 +12,7 @@ import {
   wakeDueBranches,
   wakeDueRuns,
 } from "../runtime/sweep.ts";
+import { becomeIdle, isIdle, readAgenda } from "./idle.ts";
 
 const SWEEPS = {
   "reclaim leases": reclaimLeases,
@@ -32,31 +33,48 @@ const PARTS = {
 
 /**
  * Runs every sweep on its own, so that one that fails stops no other. More work than one share goes on at
- * once through the queue, in an invocation of its own. Never rejects.
+ * once through the queue, in an invocation of its own. False when there is more, or when something failed. Never rejects.
  */
-export async function sweep(runtime: Runtime, only?: SweepPart): Promise<void> {
+export async function sweep(runtime: Runtime, only?: SweepPart): Promise<boolean> {
   const sweeps = only === undefined ? SWEEPS : PARTS[only];
-  const more = await Promise.all(
+  const found = await Promise.all(
     Object.entries(sweeps).map(async ([name, run]) => {
       try {
-        return await run(runtime);
+        return (await run(runtime)) ? "more" : "all";
       } catch (error) {
         runtime.report(`sweep "${name}"`, error);
-        return false;
+        return "unknown";
       }
     }),
   );
-  if (more.includes(true)) {
+  if (found.includes("more")) {
     await runtime.wakeUps
       .sweepAgain(only, only === undefined ? SHARE_SECONDS : undefined)
       .catch((error: unknown) => runtime.report("asking for another sweep", error));
   }
+  return found.every((share) => share === "all");
 }
 
-/** What the cron trigger calls, every minute: the sweeps, and the mark that `/healthz` reads. */
-export async function tick(runtime: Runtime): Promise<void> {
-  await Promise.all([
-    sweep(runtime),
-    runtime.store.recordTick().catch((error: unknown) => runtime.report("recording a tick", error)),
-  ]);
+/**
+ * What the cron trigger calls, every minute; `at` is the time for which it was meant. Sweeps and notes for `/healthz` that it
+ * did, unless the agenda says that there is nothing to do: then it asks the database for nothing. Never rejects.
+ */
+export async function tick(runtime: Runtime, at: number): Promise<void> {
+  const noted = await readAgenda(runtime);
+  if (noted !== null && isIdle(noted, at)) return;
+  const [isDone, markAgeMs] = await Promise.all([sweep(runtime), recordTick(runtime, noted)]);
+  if (runtime.agenda === null || noted === null || !isDone || markAgeMs === null) return;
+  await becomeIdle(runtime, runtime.agenda, noted, markAgeMs, at).catch((error: unknown) =>
+    runtime.report("letting the cron idle", error),
+  );
+}
+
+/** For how long the mark was read that is read now; null when that cannot be told. */
+async function recordTick({ store, report }: Runtime, noted: Noted | null): Promise<number | null> {
+  try {
+    return await store.recordTick(noted?.mark ?? null);
+  } catch (error) {
+    report("recording a tick", error);
+    return null;
+  }
 }

@@ -7,6 +7,7 @@ import type { Failure } from "./failure.ts";
 import type { EntryKind, EntryOutcome, Wait } from "./journal.ts";
 import type { RunFilter } from "./reads.ts";
 import type { RunRef, RunStatus } from "./run.ts";
+import type { TickState } from "./tick.ts";
 
 /** How many there are; at least so many where it is not exact. */
 export interface Count {
@@ -183,10 +184,8 @@ export interface WaitPosition {
 }
 
 /** How the machinery is doing. */
-export interface SystemState {
-  readonly now: number;
+export interface SystemState extends TickState {
   readonly lastMigration: string | null;
-  readonly lastTickAt: number | null;
   /** Runs and branches that are due and that nobody has claimed. */
   readonly due: Count;
   readonly oldestDueAt: number | null;

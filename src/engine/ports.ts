@@ -251,7 +251,23 @@ export interface Store {
   redeliverEvent(tenant: string, id: string): Promise<"redelivered" | "not_dead" | "not_found">;
   /** Deletes events that are older and went wherever they had to go, at most `limit`; gives how many. */
   forgetEvents(limit: number, olderThanMs: number): Promise<number>;
-  recordTick(): Promise<void>;
+  /**
+   * In how many ms the earliest thing is due that a sweep looks after: 0 when it is due already, null when there is none. Events
+   * are those on their way to `sinks`. It knows nothing of messages that are still to be brought: see `matchMessages`.
+   */
+  nextDue(sinks: readonly string[], retention: Retention): Promise<number | null>;
+  /** Notes that the cron swept, and the mark that it read; gives for how many ms it has been reading this one. */
+  recordTick(mark: string | null): Promise<number>;
+  /** Notes that the cron stays away for so long; until it sweeps again, `health` tells of it. */
+  recordIdle(ms: number): Promise<void>;
+}
+
+/** How long what is over is kept. */
+export interface Retention {
+  /** Messages, read or not, by their channels. */
+  readonly messageRetentionMs: number;
+  /** Events, once they went wherever they had to go. */
+  readonly eventRetentionMs: number;
 }
 
 export interface Sweep {
@@ -303,6 +319,32 @@ export interface WakeUps {
 
 /** Sweeps that are asked for on their own: the delivery of events, and bulk actions. */
 export type SweepPart = "events" | "bulk";
+
+/**
+ * What the cron knows without asking the database. It stands outside Postgres and may be stale, forget and refuse, so
+ * nothing but the ticks' own frequency may depend on it.
+ */
+export interface Agenda {
+  /** As this place sees it: what was written elsewhere may take a minute or more to come here. */
+  read(): Promise<Noted>;
+  /** Has every tick that reads it sweep: something is changed from outside. No mark comes twice. */
+  mark(mark: string): Promise<void>;
+  /** Lets ticks do without the database. */
+  idle(idle: Idle): Promise<void>;
+}
+
+export interface Noted {
+  /** The newest mark; null when none is known. */
+  readonly mark: string | null;
+  readonly idle: Idle | null;
+}
+
+/** Between these times of the cron nothing comes to be due, unless there is another mark than this one. */
+export interface Idle {
+  readonly mark: string;
+  readonly from: number;
+  readonly until: number;
+}
 
 /** This worker's own time: for spans and timers, never compared with what the database says. */
 export interface Clock {

@@ -5,6 +5,7 @@ import type { EventFilter, EventLine } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { EntryKind, EntryOutcome, Wait } from "./journal.ts";
 import type { LiveBranch, Run, RunDetail, RunRef, RunStatus } from "./run.ts";
+import type { TickState } from "./tick.ts";
 import type { ChannelMode } from "./workflow.ts";
 
 /** A channel as people see it. */
@@ -98,12 +99,6 @@ export interface StateLine {
   readonly updatedAt: number;
 }
 
-export interface Health {
-  /** Milliseconds since 1970 by the database's clock. */
-  readonly now: number;
-  readonly lastTickAt: number | null;
-}
-
 /** Questions that change nothing. Lists are newest first; `before` is the id that the last page ended with. */
 export interface Reads {
   run(ref: RunRef): Promise<RunDetail | null>;
@@ -129,5 +124,5 @@ export interface Reads {
   channels(tenant: string, limit: number, after: string): Promise<Channel[]>;
   /** By id; `after` is the id that the last page ended with. */
   groupMembers(tenant: string, group: string, limit: number, after: string): Promise<GroupMember[]>;
-  health(): Promise<Health>;
+  health(): Promise<TickState>;
 }

@@ -5,6 +5,7 @@ import { bodiless } from "./body.ts";
 import type { HttpDeps, HttpEnv } from "./context.ts";
 import { answerError } from "./errors.ts";
 import { identify } from "./headers.ts";
+import { markChanges } from "./mark.ts";
 import { MethodNotAllowed, NotConfigured, RouteNotFound } from "./refusals.ts";
 import { bulk } from "./routes/bulk.ts";
 import { channels } from "./routes/channels.ts";
@@ -49,6 +50,7 @@ export function createApp<Bindings extends object>(
       onMethodNotAllowed: (c, methods) => answerError(new MethodNotAllowed(c.req.method, methods), c),
     }),
   );
+  app.use(markChanges);
   return app
     .route("/healthz", health)
     .route("/hooks", hooks)

@@ -17,7 +17,7 @@ export interface ConsumerDeps {
   readonly late: (ms: number) => void;
   /** Keeps the invocation alive for what goes on after the handler has returned. */
   readonly waitUntil: (work: Promise<unknown>) => void;
-  readonly sweep: (only?: SweepPart) => Promise<void>;
+  readonly sweep: (only?: SweepPart) => Promise<unknown>;
   /** Does the cron's work where the cron has stopped. Never rejects. */
   readonly sweepIfLate: () => Promise<void>;
 }

@@ -2,10 +2,11 @@ import type { Bulks } from "../engine/bulk.ts";
 import type { History } from "../engine/history.ts";
 import type { Overview } from "../engine/overview.ts";
 import type { Addresses } from "../engine/platform.ts";
-import type { Clock, EventSink, Store, Transactions, WakeUps } from "../engine/ports.ts";
+import type { Agenda, Clock, EventSink, Retention, Store, Transactions, WakeUps } from "../engine/ports.ts";
 import type { Reads } from "../engine/reads.ts";
 import type { Timings } from "../engine/timings.ts";
 import type { Registry } from "../engine/workflow.ts";
+import type { Marks } from "./marks.ts";
 import type { WarmRuns } from "./warm-runs.ts";
 
 /** Everything a use case works with. Built once per invocation by `wiring.ts`. */
@@ -17,6 +18,9 @@ export interface Runtime {
   readonly bulks: Bulks;
   readonly timings: Timings;
   readonly wakeUps: WakeUps;
+  /** Null where there is none: then every tick sweeps. */
+  readonly agenda: Agenda | null;
+  readonly marks: Marks;
   readonly clock: Clock;
   readonly registry: Registry;
   readonly settings: Settings;
@@ -44,7 +48,7 @@ export interface Hooks extends Addresses {
   digestToken(token: string): string;
 }
 
-export interface Settings {
+export interface Settings extends Retention {
   /** How long a turn may go without renewing before another invocation may take over. */
   readonly leaseMs: number;
   /** I12: how many turns in a row a run may lose before it counts as dead. */
@@ -57,8 +61,6 @@ export interface Settings {
   readonly sweepLimit: number;
   /** What one turn journals, in bytes, before it leaves the rest to the next; and about the most that goes in one commit. */
   readonly turnBytes: number;
-  /** How long channels keep their messages. */
-  readonly messageRetentionMs: number;
-  /** How long events are kept once they went wherever they had to go. */
-  readonly eventRetentionMs: number;
+  /** How long ticks may do without the database, whatever the agenda says. */
+  readonly safetySweepMs: number;
 }

@@ -5,7 +5,7 @@ import type { Db } from "./db.ts";
  * True unless a run was brought the message and has not read it: it may yet have to give it back. Asked for as a value:
  * of a mere "exists" the planner may make a hash over all deliveries.
  */
-const IS_READ = `(select 1 from pawl.deliveries d where d.tenant = m.tenant and d.run_id = m.claimed_by
+export const IS_READ = `(select 1 from pawl.deliveries d where d.tenant = m.tenant and d.run_id = m.claimed_by
     and d.kind = 'message' and d.message_id = m.id and d.consumed_by is null limit 1) is null`;
 
 const LOCK = `

@@ -16,13 +16,14 @@ select (select count(*)::int from again) as again from event`;
  * What is dead anywhere stays for a person to look at, and what waits for a sink stays for the sink. Asked for as a value:
  * of a mere "exists" the planner may read all sends.
  */
+export const IS_SENT = `(select 1 from pawl.outbox_sends s where s.tenant = o.tenant and s.run_id = o.run_id and s.seq = o.seq
+    and s.status <> 'sent' limit 1) is null`;
+
 const FORGET = `
 with at as materialized (select pawl.clock() as now),
 old as materialized (
   select o.tenant, o.id, o.run_id, o.seq from pawl.outbox o
-  where o.emitted_at <= (select now - $2::float8 * interval '1 ms' from at) and o.routed_at is not null
-    and (select 1 from pawl.outbox_sends s where s.tenant = o.tenant and s.run_id = o.run_id and s.seq = o.seq
-      and s.status <> 'sent' limit 1) is null
+  where o.emitted_at <= (select now - $2::float8 * interval '1 ms' from at) and o.routed_at is not null and ${IS_SENT}
   order by o.emitted_at limit $1
   for update of o skip locked
 ),

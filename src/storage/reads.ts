@@ -13,7 +13,8 @@ import { listMembers } from "./groups.ts";
 import { findEvent, listEvents } from "./outbox.ts";
 import { type RunDetailRow, type RunRow, toRun, toRunDetail } from "./rows.ts";
 import { readState } from "./run-state.ts";
-import { journal, ticks } from "./schema.ts";
+import { journal } from "./schema.ts";
+import { readTick } from "./ticks.ts";
 import { readUnderWay } from "./under-way.ts";
 
 const j = alias(journal, "j");
@@ -159,20 +160,7 @@ export function createReads(db: Db): Reads {
 
     groupMembers: (tenant, group, limit, after) => listMembers(db, tenant, group, limit, after),
 
-    async health() {
-      const lastTick = build.select({ at: sql`pawl.ms(max(${ticks.tickedAt}))`.as("at") }).from(ticks);
-      const [rows = []] = await db.execute([
-        toStatement(
-          build
-            .select({
-              now: sql`pawl.ms(pawl.clock())`.as("now"),
-              lastTickAt: sql`${lastTick}`.as("last_tick_at"),
-            })
-            .from(sql`(select 1) one`),
-        ),
-      ]);
-      return { now: rows[0]?.now as number, lastTickAt: (rows[0]?.last_tick_at ?? null) as number | null };
-    },
+    health: () => readTick(db),
   };
 }
 

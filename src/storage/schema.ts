@@ -342,4 +342,7 @@ export const bulkActions = pawl.table(
 export const ticks = pawl.table("ticks", {
   job: text("job").primaryKey(),
   tickedAt: instant("ticked_at").notNull(),
+  mark: text(),
+  markedAt: instant("marked_at"),
+  idleUntil: instant("idle_until"),
 });

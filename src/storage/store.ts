@@ -16,6 +16,7 @@ import { forkRun } from "./fork-run.ts";
 import { signalGroup } from "./groups.ts";
 import { renewBranch, startBranch } from "./hold-branch.ts";
 import { matchMessages } from "./match-messages.ts";
+import { nextDue } from "./next-due.ts";
 import { forgetEvents, redeliverEvent } from "./outbox.ts";
 import { pauseRun, resumeRun } from "./pause-run.ts";
 import { publish } from "./publish.ts";
@@ -23,13 +24,13 @@ import { readDelivery, readJournal } from "./read-journal.ts";
 import { receiveHook } from "./receive-hook.ts";
 import { reclaimBranches } from "./reclaim-branches.ts";
 import { reclaimLeases } from "./reclaim-leases.ts";
-import { recordTick } from "./record-tick.ts";
 import { renewLease } from "./renew-lease.ts";
 import { reviveRun } from "./revive-run.ts";
 import { claimSends, routeEvents, settleSends } from "./send-events.ts";
 import { SIZES } from "./sizes.ts";
 import { startRuns } from "./start-runs.ts";
 import { subscribe, unsubscribe } from "./subscribe.ts";
+import { recordIdle, recordTick } from "./ticks.ts";
 
 /** The table of contents of this folder: one verb, one file. */
 export function createStore(db: Db, sizes = SIZES): Store {
@@ -73,6 +74,8 @@ export function createStore(db: Db, sizes = SIZES): Store {
     settleSends: (outcomes) => settleSends(db, outcomes),
     redeliverEvent: (tenant, id) => redeliverEvent(db, tenant, id),
     forgetEvents: (limit, olderThanMs) => forgetEvents(db, limit, olderThanMs),
-    recordTick: () => recordTick(db),
+    nextDue: (sinks, retention) => nextDue(db, sinks, retention),
+    recordTick: (mark) => recordTick(db, mark),
+    recordIdle: (ms) => recordIdle(db, ms),
   };
 }

@@ -52,10 +52,12 @@ test("what docs/scaling.md tells to add is one more queue, consumed in the same 
   expect(findQueues(bindings)).toHaveLength(2);
 });
 
-test("the queue has a dead-letter queue, and cron and assets are set", () => {
+test("the queue has a dead-letter queue, and cron, agenda and assets are set", () => {
   expect(production.queues.consumers?.[0]?.dead_letter_queue).toBe("pawl-wake-ups-dead");
   expect(production.triggers.crons).toEqual(["* * * * *"]);
   expect(production.assets?.directory).toBe("dashboard/dist");
+  // Without an id: wrangler makes the namespace with the first deploy, and finds it again.
+  expect(production.kv_namespaces).toEqual([{ binding: "AGENDA" }]);
   expect(production.observability?.enabled).toBe(true);
 });
 

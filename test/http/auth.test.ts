@@ -6,7 +6,7 @@ import { isChanging, PUBLIC_ROUTES, REQUESTS, routesOf, SAMPLES } from "./sample
 import { errorOf, ORIGIN, READ_TOKEN, signIn, TOKEN, watchedApp } from "./support.ts";
 
 const { app, raw, asked } = await watchedApp({
-  reads: { health: async () => ({ now: 0, lastTickAt: null }) },
+  reads: { health: async () => ({ now: 0, lastTickAt: null, idleUntil: null }) },
 });
 
 interface Caller {

@@ -176,7 +176,7 @@ describe("I9: when the database does not answer", () => {
     const response = await raw("/healthz");
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("5");
-    const silent = { now: null, lastTickAt: null, tickAgeMs: null };
+    const silent = { now: null, lastTickAt: null, idleUntil: null, tickAgeMs: null };
     expect(await response.json()).toEqual({ status: "unavailable", database: "unreachable", ...silent });
     expect(reported).toHaveLength(1);
   });
@@ -259,7 +259,9 @@ describe("a deployment that is not ready", () => {
 
 describe("headers", () => {
   test.each(["/healthz", "/api/runs", "/api/nothing", `/api/runs/${RUN_ID}`])("of %s", async (path) => {
-    const { raw } = await appWith({ reads: { health: async () => ({ now: 0, lastTickAt: null }) } });
+    const { raw } = await appWith({
+      reads: { health: async () => ({ now: 0, lastTickAt: null, idleUntil: null }) },
+    });
     const ours = "0f0e0d0c-0000-4000-8000-000000000000";
     const { headers } = await raw(path, {
       headers: { origin: "https://evil.example", "x-request-id": ours },

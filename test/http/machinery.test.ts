@@ -193,7 +193,7 @@ describe("waits", () => {
 
 describe("the machinery", () => {
   test("at rest has nothing due, nothing stuck and nothing to send", async () => {
-    await app.runtime.store.recordTick();
+    await app.runtime.store.recordTick(null);
     expect(await get("/api/system")).toMatchObject({
       migrations: expect.stringMatching(/^\d{4}_/),
       tick: { at: expect.any(String), late: false },
@@ -230,7 +230,7 @@ describe("the machinery", () => {
 
   test("without a tick for three minutes is late, as it is without any", async () => {
     expect(await get("/api/system")).toMatchObject({ tick: { at: null, ageMs: null, late: true } });
-    await app.runtime.store.recordTick();
+    await app.runtime.store.recordTick(null);
     await app.database.moveClock(2 * MINUTE);
     expect(await get("/api/system")).toMatchObject({ tick: { late: false } });
     await app.database.moveClock(MINUTE);
@@ -348,7 +348,14 @@ describe("GET /metrics", () => {
           ...{ completed: count, cancelled: count, failed: count, dead: count, deadLetters: exact(6) },
         }),
         system: async () => ({
-          ...{ now: 10_000, lastMigration: "0001", lastTickAt: 4_000, due: exact(2), oldestDueAt: 8_500 },
+          ...{
+            now: 10_000,
+            lastMigration: "0001",
+            lastTickAt: 4_000,
+            idleUntil: null,
+            due: exact(2),
+            oldestDueAt: 8_500,
+          },
           ...{
             leased: count,
             expired: exact(1),

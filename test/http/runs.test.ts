@@ -286,14 +286,27 @@ describe("the list of workflows", () => {
 
 describe("/healthz", () => {
   test.each([
-    [NOW - 45_000, "2026-01-31T11:59:15.000Z", 45_000],
-    [null, null, null],
-  ])("tells when the cron last ticked (%s)", async (last, lastTickAt, tickAgeMs) => {
-    const { raw } = await appWith({ reads: { health: async () => ({ now: NOW, lastTickAt: last }) } });
+    ["45 s ago", NOW - 45_000, null, { lastTickAt: "2026-01-31T11:59:15.000Z", tickAgeMs: 45_000 }],
+    ["never", null, null, { lastTickAt: null, tickAgeMs: null }],
+    [
+      "an hour ago, and that it is idle",
+      NOW - 3_600_000,
+      NOW + 1_000,
+      { lastTickAt: "2026-01-31T11:00:00.000Z", idleUntil: "2026-01-31T12:00:01.000Z", tickAgeMs: 0 },
+    ],
+    [
+      "an hour ago, and that it was idle",
+      NOW - 3_600_000,
+      NOW - 90_000,
+      { lastTickAt: "2026-01-31T11:00:00.000Z", idleUntil: "2026-01-31T11:58:30.000Z", tickAgeMs: 90_000 },
+    ],
+  ])("tells that the cron last ticked %s", async (_, lastTickAt, idleUntil, told) => {
+    const health = async () => ({ now: NOW, lastTickAt, idleUntil });
+    const { raw } = await appWith({ reads: { health } });
     const response = await raw("/healthz");
     expect(response.status).toBe(200);
     const now = "2026-01-31T12:00:00.000Z";
-    expect(await response.json()).toEqual({ status: "ok", database: "ok", now, lastTickAt, tickAgeMs });
+    expect(await response.json()).toEqual({ status: "ok", database: "ok", now, idleUntil: null, ...told });
   });
 });
 

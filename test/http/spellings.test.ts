@@ -7,7 +7,7 @@ import { REQUESTS, spellingsOf } from "./samples.ts";
 import { ORIGIN, TOKEN, watchedApp } from "./support.ts";
 
 const { raw, asked } = await watchedApp({
-  reads: { health: async () => ({ now: 0, lastTickAt: null }) },
+  reads: { health: async () => ({ now: 0, lastTickAt: null, idleUntil: null }) },
 });
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"];

@@ -12,6 +12,7 @@ import { defineWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { createApp } from "../../src/http/app.ts";
 import { digestToken } from "../../src/http/auth.ts";
 import type { HttpDeps } from "../../src/http/context.ts";
+import { Marks } from "../../src/runtime/marks.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 
 export const TOKEN = "a-token-of-the-tests-0123456789";
@@ -122,6 +123,8 @@ export async function appWith({
     bulks: only("bulks", bulks),
     timings: only("timings", { read: async () => [], ...timings }),
     wakeUps: { send: async () => {}, sendAgain: async () => {}, sweepAgain: async () => {} },
+    agenda: null,
+    marks: new Marks(),
     clock: {
       now: () => clock,
       sleep: async (ms) => {
@@ -137,6 +140,7 @@ export async function appWith({
       sweepHorizonMs: 1,
       turnBytes: 4_000_000,
       sweepLimit: 1,
+      safetySweepMs: 1,
       messageRetentionMs: 1,
       eventRetentionMs: 1,
     },

@@ -70,7 +70,9 @@ export const ANSWERS: { readonly [Port in keyof Ports]: Answers<Ports[Port]> } =
     settleSends: DONE,
     redeliverEvent: { redelivered: true, not_dead: true, not_found: true },
     forgetEvents: SOME,
-    recordTick: DONE,
+    nextDue: SOME_OR_NULL,
+    recordTick: SOME,
+    recordIdle: DONE,
   },
   reads: {
     run: FOUND,

@@ -13,7 +13,7 @@ import type {
 } from "./memory/tables.ts";
 
 /** Every row of every table. */
-export function rowsOfTables({ tenants, outbox, lastTickAt }: Tables): Rows {
+export function rowsOfTables({ tenants, outbox, tick }: Tables): Rows {
   const runs = [...tenants.values()].flatMap((tenant) =>
     Array.from(tenant.runs.values(), (run) => rowsOfRun(tenant, run)),
   );
@@ -21,7 +21,7 @@ export function rowsOfTables({ tenants, outbox, lastTickAt }: Tables): Rows {
     Array.from(channels.values(), (channel) => rowsOfChannel(name, channel)),
   );
   const events = Array.from(outbox.values(), rowsOfEvent);
-  const ticks = lastTickAt === null ? [] : [toColumns({ job: "sweep", tickedAt: lastTickAt })];
+  const ticks = tick === null ? [] : [toColumns({ job: "sweep", ...tick })];
   return join([...runs, ...channels, ...events, { ticks }]);
 }
 
@@ -94,7 +94,7 @@ function encoded(name: string, value: Encoded | null): object {
 function toColumns(fields: object): Row {
   const columns = Object.entries(fields).map(([name, value]) => {
     const column = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const isInstant = name.endsWith("At") && typeof value === "number" && name !== "askedAt";
+    const isInstant = /(At|Until)$/.test(name) && typeof value === "number" && name !== "askedAt";
     return [column, isInstant ? new Date(value) : value];
   });
   return Object.fromEntries(columns);

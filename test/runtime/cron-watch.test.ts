@@ -7,13 +7,14 @@ const MINUTE_MS = 60_000;
 const NOW = 1_000 * MINUTE_MS;
 
 /** A watch over a cron whose last tick is so old; `asked` counts the questions, `swept` the sweeps. */
-function watched(tickAgeMs: number | null, reads: Given["reads"] = {}) {
+function watched(tickAgeMs: number | null, reads: Given["reads"] = {}, idleForMs: number | null = null) {
   const count = { asked: 0, swept: 0 };
+  const note = { now: NOW, lastTickAt: tickAgeMs === null ? null : NOW - tickAgeMs };
   const runtime = runtimeOf({
     reads: {
       health: async () => {
         count.asked += 1;
-        return { now: NOW, lastTickAt: tickAgeMs === null ? null : NOW - tickAgeMs };
+        return { ...note, idleUntil: idleForMs === null ? null : NOW + idleForMs };
       },
       ...reads,
     },
@@ -25,7 +26,11 @@ function watched(tickAgeMs: number | null, reads: Given["reads"] = {}) {
     },
   });
   const watch = new CronWatch();
-  return { runtime, watch, count, batch: () => watch.sweepIfLate(runtime) };
+  const pass = async (ms: number) => {
+    note.now += ms;
+    await runtime.clock.advance(ms);
+  };
+  return { runtime, watch, count, note, pass, batch: () => watch.sweepIfLate(runtime) };
 }
 
 test.each([
@@ -63,3 +68,42 @@ test("a database that does not answer is reported, and fails no batch", async ()
   await batch();
   expect(runtime.reports).toEqual(["asking for the last tick: down"]);
 });
+
+test("a batch or two sweep for no cron that is idle (E10)", async () => {
+  const { batch, count, pass } = watched(30 * MINUTE_MS, {}, 30 * MINUTE_MS);
+  await batch();
+  await pass(3 * MINUTE_MS);
+  await batch();
+  expect(count).toEqual({ asked: 2, swept: 0 });
+});
+
+test("a cron that is idle and notices no traffic for four minutes is swept for (E10)", async () => {
+  const { batch, count, pass } = watched(30 * MINUTE_MS, {}, 30 * MINUTE_MS);
+  await batch();
+  await pass(4 * MINUTE_MS);
+  await batch();
+  expect(count.swept).toBe(1);
+});
+
+test("a cron that was idle and has swept since is given as long again (E10)", async () => {
+  const { batch, count, pass, note } = watched(30 * MINUTE_MS, {}, 30 * MINUTE_MS);
+  await batch();
+  await pass(3 * MINUTE_MS);
+  note.lastTickAt = note.now;
+  await batch();
+  await pass(3 * MINUTE_MS);
+  await batch();
+  expect(count.swept).toBe(0);
+});
+
+test.each([
+  ["a minute ago", -MINUTE_MS, 0],
+  ["two minutes ago", -2 * MINUTE_MS, 1],
+])(
+  "a cron that was to come back from its idleness %s is swept for or is not (E10)",
+  async (_, idleForMs, swept) => {
+    const { batch, count } = watched(60 * MINUTE_MS, {}, idleForMs);
+    await batch();
+    expect(count.swept).toBe(swept);
+  },
+);

@@ -1,9 +1,11 @@
 /** Ports in memory, for promises that are pure logic. A verb that a test does not give fails when it is called. */
+import type { Bulks } from "../../src/engine/bulk.ts";
 import type { Decision } from "../../src/engine/decide.ts";
-import type { Clock, DueRun, Store, WakeUps } from "../../src/engine/ports.ts";
+import type { Agenda, Clock, DueRun, Store, WakeUps } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
 import type { ClaimedRun, Run } from "../../src/engine/run.ts";
 import { type AnyWorkflow, Registry } from "../../src/engine/workflow.ts";
+import { Marks } from "../../src/runtime/marks.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "../../src/runtime/take-turn.ts";
 import { claimedRun, NOON, rest } from "../engine/builders.ts";
@@ -75,10 +77,19 @@ export interface Given {
   readonly store?: Partial<Store>;
   readonly reads?: Partial<Reads>;
   readonly wakeUps?: Partial<WakeUps>;
+  readonly agenda?: Agenda | null;
+  readonly bulks?: Partial<Bulks>;
   readonly workflows?: readonly AnyWorkflow[];
 }
 
-export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = [] }: Given = {}): TestRuntime {
+export function runtimeOf({
+  store = {},
+  reads = {},
+  wakeUps = {},
+  agenda = null,
+  bulks = {},
+  workflows = [],
+}: Given = {}): TestRuntime {
   const woken: DueRun[] = [];
   const reports: string[] = [];
   let ids = 0;
@@ -87,7 +98,7 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
     reads: only("reads", reads),
     overview: only("overview", {}),
     history: only("history", {}),
-    bulks: only("bulks", {}),
+    bulks: only("bulks", bulks),
     timings: only("timings", {}),
     wakeUps: only("wake-ups", {
       send: async (due) => {
@@ -98,6 +109,8 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
       },
       ...wakeUps,
     }),
+    agenda,
+    marks: new Marks(),
     clock: new TestClock(),
     registry: new Registry(workflows),
     settings: {
@@ -107,6 +120,7 @@ export function runtimeOf({ store = {}, reads = {}, wakeUps = {}, workflows = []
       sweepHorizonMs: 120_000,
       sweepLimit: 3,
       turnBytes: 4_000_000,
+      safetySweepMs: 3_600_000,
       messageRetentionMs: 1_000,
       eventRetentionMs: 1_000,
     },

@@ -3,6 +3,7 @@ import type { Decision } from "../../src/engine/decide.ts";
 import type { Committed } from "../../src/engine/ports.ts";
 import type { RunRef, RunStatus } from "../../src/engine/run.ts";
 import type { EntryRow, StoredRun } from "../model/memory/tables.ts";
+import { FAULTS } from "./config.ts";
 import { count } from "./ledger.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -16,6 +17,7 @@ interface Seen {
 }
 
 const MAY_BE_LATE = 3;
+const AGENDA_FAULTS = FAULTS.filter((fault) => fault.startsWith("agenda"));
 
 export class Watch {
   /** How often a run went from one status to another. */
@@ -95,12 +97,19 @@ export class Watch {
     const isMoving = row.status === "ready" || row.status === "running" || row.status === "waiting";
     if (healedAt === null || !isMoving || row.pausedAt !== null) return null;
     const since = Math.max(healedAt, this.heldUntil.get(row.id) ?? 0);
-    const bound = MAY_BE_LATE * (settings.leaseMs + this.world.tickMs);
+    const bound = MAY_BE_LATE * (settings.leaseMs + this.world.tickMs) + this.misledMs();
     const isLate = (at: number | null) => at !== null && Math.max(at, since) + bound < now;
     if (isLate(row.wakeAt) || isLate(row.leaseExpiresAt)) return `is ${status(row)}, and nobody takes it up`;
     if (row.phase !== "forward") return null;
     const [late] = [...branches.values()].filter((one) => isLate(one.wakeAt) || isLate(one.leaseExpiresAt));
     return late === undefined ? null : `has the branch ${late.key}, and nobody takes it up`;
+  }
+
+  /** An agenda that has failed may have told an idle cron of nothing: then only the safety sweep looks. */
+  private misledMs(): number {
+    const { struck, settings } = this.world;
+    const isMisled = AGENDA_FAULTS.some((fault) => struck.has(fault));
+    return isMisled ? settings.safetySweepMs : 0;
   }
 
   /** I2: what was written for a turn was written in that turn. I5: what has arrived is taken once. */

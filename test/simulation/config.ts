@@ -31,6 +31,14 @@ export const FAULTS = [
   "late",
   /** The cron does not tick. */
   "no ticks",
+  /** The queue takes a message and loses it at once: nobody but the cron looks after what it was for. */
+  "lose",
+  /** The agenda refuses what it is asked. */
+  "agenda refuses",
+  /** The agenda shows what was there long ago. */
+  "agenda lags",
+  /** The agenda takes what is written and loses it. */
+  "agenda loses",
   /** For a while isolates have other code. */
   "bad deploy",
   /** A sink refuses events until they are dead. */
@@ -59,6 +67,9 @@ export interface Config {
   readonly sizes: Sizes;
   /** How much a turn journals before it leaves the rest to the next. */
   readonly turnBytes: number;
+  readonly hasAgenda: boolean;
+  /** For up to so long users ask for nothing, so that the cron has nothing to do. */
+  readonly restMs: number;
 }
 
 const TINY: Sizes = { claimBytes: 700, pageEntries: 3, inboxBytes: 300 };
@@ -78,5 +89,7 @@ export function configOf(seed: number): Config {
     queues: 1 + Math.floor(random() * 3),
     sizes: random() < 0.4 ? TINY : SIZES,
     turnBytes: random() < 0.4 ? 15 : SIZES.claimBytes,
+    hasAgenda: random() < 0.8,
+    restMs: random() < 0.6 ? 0 : 1_800_000,
   };
 }

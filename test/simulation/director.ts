@@ -22,6 +22,8 @@ export class Director {
   acting: Isolate;
   private readonly world: Simulation;
   private nextTick: number;
+  /** When users ask for something again. */
+  private nextAct: number;
   private crossing: Crossing | null = null;
 
   constructor(world: Simulation) {
@@ -29,6 +31,7 @@ export class Director {
     this.isolates = Array.from({ length: world.config.isolates }, () => this.newIsolate());
     this.acting = world.oneOf(this.isolates);
     this.nextTick = world.now + world.tickMs;
+    this.nextAct = world.now;
   }
 
   wakeAll(): void {
@@ -80,7 +83,7 @@ export class Director {
     const awake = this.isolates.filter(({ paused }) => !paused);
     const handing = awake.length === 0 ? [] : world.queues;
     const ticks = awake.length > 0 && world.now >= this.nextTick ? 1 : 0;
-    const acts = world.isHealing || awake.length === 0 || world.client.isIdle ? 0 : 0.5;
+    const acts = this.mayAct() && awake.length > 0 && world.now >= this.nextAct ? 0.5 : 0;
     const happen = this.oneByWeight([
       [ready.length, () => this.act(world.oneOf(ready))],
       ...handing.map(
@@ -90,6 +93,11 @@ export class Director {
       [acts, () => this.send(world.oneOf(awake))],
     ]);
     happen();
+  }
+
+  /** Whether users have anything left to ask for. */
+  private mayAct(): boolean {
+    return !this.world.isHealing && !this.world.client.isIdle;
   }
 
   /** Where nothing can happen now, time passes. */
@@ -149,6 +157,7 @@ export class Director {
   /** Somebody outside asks for something. */
   private send(isolate: Isolate): void {
     this.acting = isolate;
+    this.nextAct = this.world.now + this.world.pick(this.world.config.restMs + 1);
     this.world.client.act(isolate).catch((error: unknown) => this.world.broke(error));
   }
 
@@ -173,8 +182,10 @@ export class Director {
   private pass(): void {
     const { world } = this;
     const points = world.scheduler.points.filter(({ owner }) => !(owner as Isolate).paused);
+    const nextAct = this.mayAct() ? this.nextAct : Number.POSITIVE_INFINITY;
     const next = Math.min(
       this.nextTick,
+      nextAct,
       ...world.queues.map((queue) => queue.nextAt()),
       ...points.map(({ at }) => at),
     );

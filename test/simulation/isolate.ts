@@ -5,11 +5,12 @@
 
 import { sweep, tick } from "../../src/cron/tick.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
-import type { Clock, SweepPart } from "../../src/engine/ports.ts";
+import type { Agenda, Clock, SweepPart } from "../../src/engine/ports.ts";
 import { consumeWakeUps } from "../../src/queue/consumer.ts";
 import type { WakeUpMessage } from "../../src/queue/message.ts";
 import { createWakeUps } from "../../src/queue/producer.ts";
 import type { Loopback } from "../../src/runtime/dispatch-turns.ts";
+import { Marks } from "../../src/runtime/marks.ts";
 import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
@@ -50,6 +51,8 @@ export class Isolate {
         random: world.random,
         report: (what, error) => this.runtime.report(what, error),
       }),
+      agenda: world.config.hasAgenda ? this.agenda() : null,
+      marks: new Marks(),
       clock: this.clock(),
       get registry() {
         return world.registry;
@@ -99,12 +102,13 @@ export class Isolate {
 
   /** What the cron trigger does. */
   tick(): void {
-    void tick(this.runtime);
+    void tick(this.runtime, this.world.now);
   }
 
   /** A request over HTTP, whose connection breaks when this isolate dies. */
   request<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
-    return Promise.race([work(this.runtime), this.death.promise]);
+    const { runtime } = this;
+    return Promise.race([runtime.marks.during(runtime, () => work(runtime)), this.death.promise]);
   }
 
   /** Everything that it was doing is lost. The queue learns it and hands its messages over again. */
@@ -187,12 +191,31 @@ export class Isolate {
       const fate = this.world.fate("queue");
       await this.point(`send ${messages.length}`, async () => {
         if (fate === "before") throw new Error("The queue refuses.");
-        for (const { body, delaySeconds = 0 } of messages)
-          queue.send(body, this.world.now + delaySeconds * 1_000);
+        for (const { body, delaySeconds = 0 } of messages) {
+          if (!this.world.isLost(body)) queue.send(body, this.world.now + delaySeconds * 1_000);
+        }
         if (fate === "after") throw new Error("The queue did not answer.");
       });
     };
     return { sendBatch } as unknown as Queue<WakeUpMessage>;
+  }
+
+  private agenda(): Agenda {
+    const { world } = this;
+    const asked = <T>(what: string, answer: () => T) =>
+      this.point(what, async () => {
+        if (world.strikes("agenda refuses", 0.3)) throw new Error("The agenda refuses.");
+        return answer();
+      });
+    const written = (what: string, write: () => void) =>
+      asked(what, () => {
+        if (!world.strikes("agenda loses", 0.3)) write();
+      });
+    return {
+      read: () => asked("read the agenda", () => world.agenda.read(world.now, world.agendaLag)),
+      mark: (mark) => written("mark the agenda", () => world.agenda.mark.write(world.now, mark)),
+      idle: (idle) => written("let the cron idle", () => world.agenda.idle.write(world.now, idle)),
+    };
   }
 
   private clock(): Clock {

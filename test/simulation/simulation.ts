@@ -5,10 +5,12 @@
 import type { EventSink, Sweep } from "../../src/engine/ports.ts";
 import { isFinal } from "../../src/engine/run.ts";
 import { Registry, type StepContext } from "../../src/engine/workflow.ts";
+import type { WakeUpMessage } from "../../src/queue/message.ts";
 import type { Settings } from "../../src/runtime/runtime.ts";
 import { allRuns, type StoredRun } from "../model/memory/tables.ts";
 import { createMemory, type Memory } from "../model/memory.ts";
 import { seeded } from "../support/random.ts";
+import { LAG_MS, SimulatedAgenda } from "./agenda.ts";
 import { Watch } from "./checks.ts";
 import { Client } from "./client.ts";
 import type { Config, Fault } from "./config.ts";
@@ -23,8 +25,9 @@ import { Scheduler } from "./scheduler.ts";
 import { Violation } from "./violation.ts";
 
 const LEASE_MS = 30_000;
-/** Healthy simulations need some 500 at most. */
+/** Healthy simulations need some 500 at most, where users do not rest. */
 const HEALING_STEPS = 1_500;
+const HEALING_STEPS_WITH_RESTS = 6_000;
 
 function settingsOf({ lostTurnLimit, turnBytes }: Config): Settings {
   return {
@@ -34,6 +37,7 @@ function settingsOf({ lostTurnLimit, turnBytes }: Config): Settings {
     sweepHorizonMs: 120_000,
     sweepLimit: 20,
     turnBytes,
+    safetySweepMs: 1_200_000,
     messageRetentionMs: 14 * 86_400_000,
     eventRetentionMs: 7 * 86_400_000,
   };
@@ -41,7 +45,7 @@ function settingsOf({ lostTurnLimit, turnBytes }: Config): Settings {
 
 /** Reads, and sweeps that found nothing: most of what a tick does. */
 function changesNothing(verb: string, answer: unknown): boolean {
-  if (verb === "recordTick" || verb === "mutations" || verb === "forkSource") return true;
+  if (/^record|^nextDue$/.test(verb) || verb === "mutations" || verb === "forkSource") return true;
   if (verb === "readJournal" || verb === "readDelivery") return true;
   const isSweep = /^(reclaim|collect|route|forget|deleteOld|claimSends|matchMessages)/.test(verb);
   if (!isSweep) return false;
@@ -63,6 +67,7 @@ export class Simulation {
   readonly memory: Memory;
   readonly scheduler = new Scheduler();
   readonly queues: readonly SimulatedQueue[];
+  readonly agenda = new SimulatedAgenda();
   readonly settings: Settings;
   readonly tickMs = 60_000;
   /** Since when there are no faults any more. */
@@ -89,6 +94,8 @@ export class Simulation {
   private readonly deployed: Registry;
   private readonly badlyDeployed: Registry;
   private readonly director: Director;
+  /** Runs of which a message was lost after the healing began. */
+  private readonly lost = new Set<string>();
   private ids = 0;
   private broken: unknown;
   /** True once a verb was carried out in this step that may have changed something. */
@@ -179,6 +186,10 @@ export class Simulation {
     return this.random() < 0.5 ? "before" : "after";
   }
 
+  /** How far the answer of the agenda lags behind. */
+  readonly agendaLag = (): number =>
+    this.strikes("agenda lags", 0.3) ? this.pick(40 * this.tickMs) : this.pick(LAG_MS);
+
   isSlow(): boolean {
     return this.strikes("slow answers", 0.5);
   }
@@ -260,6 +271,15 @@ export class Simulation {
     return true;
   }
 
+  /** Whether the queue loses the message. When all else is healed it still does, once for each run. */
+  isLost(body: WakeUpMessage): boolean {
+    if (!this.isHealing) return this.strikes("lose", 0.3);
+    if (!("runId" in body) || !this.config.faults.has("lose") || this.lost.has(body.runId)) return false;
+    if (this.random() < 0.5) return false;
+    this.lost.add(body.runId);
+    return true;
+  }
+
   /** One thing happens, and everything that follows from it by itself. */
   private async step(): Promise<void> {
     this.steps += 1;
@@ -276,9 +296,13 @@ export class Simulation {
     this.isBadDeploy = false;
     this.note("healing begins");
     this.director.wakeAll();
-    for (let i = 0; i < HEALING_STEPS; i++) {
+    const steps = this.config.restMs > 0 ? HEALING_STEPS_WITH_RESTS : HEALING_STEPS;
+    let helpAt = this.now;
+    for (let i = 0; i < steps; i++) {
       await this.step();
       if (this.scheduler.points.length > 0 || this.hasMessages() || this.client.isBusy) continue;
+      if (this.now < helpAt && !this.isOver()) continue;
+      helpAt = this.now + this.pick(this.config.restMs + 1);
       if (!this.client.help(this.oneOf(this.director.isolates)) && this.isOver()) return;
     }
     const left = this.runs().filter(({ row }) => !isFinal(row.status));

@@ -246,6 +246,14 @@ describe("with 20,000 runs no table is read as a whole", () => {
     ["reclaimBranches", (db) => createStore(db).reclaimBranches(100, 5)],
     ["collectDueBranches", (db) => createStore(db).collectDueBranches(100, MINUTE, 2 * MINUTE)],
     [
+      "nextDue",
+      (db) =>
+        createStore(db).nextDue(["sink 1"], {
+          messageRetentionMs: 14 * 24 * HOUR,
+          eventRetentionMs: 7 * 24 * HOUR,
+        }),
+    ],
+    [
       "deliverSignals",
       (db) => createStore(db).deliverSignals("tenant 1", [signal(run(94), "signal 1", "9")]),
     ],

@@ -26,6 +26,7 @@ import { reclaimLeasesSuite } from "./suite/reclaim-leases.ts";
 import { renewLeaseSuite } from "./suite/renew-lease.ts";
 import { reviveRunSuite } from "./suite/revive-run.ts";
 import { startRunsSuite } from "./suite/start-runs.ts";
+import { ticksSuite } from "./suite/ticks.ts";
 import { transactionsSuite } from "./suite/transactions.ts";
 import { treesSuite } from "./suite/trees.ts";
 import { type Bed, type StoreUnderTest, toBed } from "./support/bed.ts";
@@ -59,6 +60,7 @@ export function storeSuite(make: () => Promise<StoreUnderTest>): void {
   describe("reclaimBranches and collectDueBranches", () => reclaimBranchesSuite(bed));
   describe("transactions", () => transactionsSuite(bed));
   describe("outbox", () => outboxSuite(bed));
+  describe("ticks", () => ticksSuite(bed));
   describe("reads", () => readsSuite(bed));
   describe("reads, lists of runs", () => listsSuite(bed));
   test("every verb of the store was called", () => {

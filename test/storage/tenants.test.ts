@@ -12,7 +12,7 @@ import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { boom, decision, entry, HOUR, LEASE, MINUTE, newRun, only } from "./support/builders.ts";
 
 /** They belong to the deployment: `/healthz` and the cron's own note. */
-const OF_THE_DEPLOYMENT = new Set(["recordTick", "health"]);
+const OF_THE_DEPLOYMENT = new Set(["recordTick", "recordIdle", "health"]);
 /** They look for due work over all tenants; from there on every row goes by its tenant. */
 const OVER_ALL_TENANTS = new Set([
   "reclaimLeases",
@@ -76,7 +76,9 @@ async function record(): Promise<Map<string, Statement[]>> {
   await store.reviveRun(run);
   await recordFamily(store);
   await store.cancelRun(run, false);
-  await store.recordTick();
+  await store.recordTick(null);
+  await store.recordIdle(HOUR);
+  await store.nextDue(["sink"], { messageRetentionMs: HOUR, eventRetentionMs: HOUR });
   await reads.run(run);
   const input = { path: ["order"], value: "7" };
   const filter = {

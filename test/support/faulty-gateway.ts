@@ -20,6 +20,8 @@ export type Verb =
   | "collect"
   | "tick"
   | "timings"
+  | "idle"
+  | "next due"
   | "claim branches"
   | "commit branches"
   | "renew branch"
@@ -87,6 +89,7 @@ export interface FaultyGateway {
 
 /** A statement is told by words that no other has. */
 const MARKS: readonly (readonly [Verb, RegExp])[] = [
+  ["next due", /as due_in_ms/],
   ["commit", /\bcommitted as \( update pawl\.runs/],
   ["fork", /forked_from, deployment, steps_done, journal_bytes\)/],
   ["start", /insert into pawl\.runs/],
@@ -116,6 +119,7 @@ const MARKS: readonly (readonly [Verb, RegExp])[] = [
   ["collect", /set wake_up_sent_at = at\.now/],
   ["tick", /insert into pawl\.ticks/],
   ["timings", /insert into pawl\.timings/],
+  ["idle", /update pawl\.ticks/],
   ["events", /\bpawl\.outbox/],
   [
     "bulk",

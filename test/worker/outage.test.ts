@@ -82,6 +82,7 @@ test("health says that the database is unreachable while it is, and gives nothin
     database: "unreachable",
     now: null,
     lastTickAt: null,
+    idleUntil: null,
     tickAgeMs: null,
   });
   await cluster.postgres.restart();

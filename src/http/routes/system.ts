@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { tickAgeMs } from "../../engine/tick.ts";
 import { type PhaseTimes, quantile } from "../../engine/timings.ts";
 import type { HttpEnv } from "../context.ts";
 import { iso, isoOrNull } from "../present.ts";
@@ -18,13 +19,18 @@ export const system = new Hono<HttpEnv>().get("/", async (c) => {
     overview.stuckRuns(principal.tenant, STUCK_SHOWN),
     timings.read(TURNS_HOURS),
   ]);
-  const { now, lastTickAt, oldestDueAt } = state;
-  const ageMs = lastTickAt === null ? null : Math.max(0, now - lastTickAt);
+  const { now, lastTickAt, idleUntil, oldestDueAt } = state;
+  const ageMs = tickAgeMs(state);
   return c.json({
     now: iso(now),
     deployment,
     migrations: state.lastMigration,
-    tick: { at: isoOrNull(lastTickAt), ageMs, late: ageMs === null || ageMs > LATE_AFTER_MS },
+    tick: {
+      at: isoOrNull(lastTickAt),
+      idleUntil: isoOrNull(idleUntil),
+      ageMs,
+      late: ageMs === null || ageMs > LATE_AFTER_MS,
+    },
     queue: {
       due: state.due,
       oldestDueAt: isoOrNull(oldestDueAt),

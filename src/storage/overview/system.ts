@@ -16,6 +16,7 @@ const oldestDue = (status: "ready" | "waiting") =>
 
 const STATE = `
 select pawl.ms(pawl.clock()) as now, pawl.ms((select max(ticked_at) from pawl.ticks)) as last_tick_at,
+  pawl.ms((select max(idle_until) from pawl.ticks)) as idle_until,
   (select max(name) from pawl.migrations) as last_migration,
   ${counted(`from pawl.runs r where r.tenant = $1 and r.status in ('ready', 'waiting') and r.wake_at <= ${NOW}`)} as due_runs,
   ${counted(`from pawl.branches b where b.tenant = $1 and b.wake_at <= ${NOW}`)} as due_branches,
@@ -42,6 +43,7 @@ select v.id as "runId", v.status, v.reason from pawl.stuck_runs v where v.tenant
 interface StateRow {
   readonly now: number;
   readonly last_tick_at: number | null;
+  readonly idle_until: number | null;
   readonly last_migration: string | null;
   readonly due_runs: number;
   readonly due_branches: number;
@@ -66,6 +68,7 @@ export async function readSystem(db: Db, tenant: string): Promise<SystemState> {
     now: row.now,
     lastMigration: row.last_migration,
     lastTickAt: row.last_tick_at,
+    idleUntil: row.idle_until,
     due: toCount(row.due_runs + row.due_branches),
     oldestDueAt: row.oldest_due_at,
     leased: toCount(row.leased_runs + row.leased_branches),

@@ -8,12 +8,16 @@ const ALL = 1_000;
 
 export function sweep({ chance }: Choices): Act {
   const lostTurnLimit = chance.pick([1, 3, 3]);
+  const mark = chance.pick([null, "a mark"]);
+  const sinks = chance.pick([[], ["all", "some"]]);
   return chance.pick<Act>([
     ask((store) => store.reclaimLeases(ALL, lostTurnLimit)),
     ask((store) => store.reclaimBranches(ALL, lostTurnLimit)),
     ask((store) => store.collectDueRuns(ALL, MINUTE, 2 * MINUTE)),
     ask((store) => store.collectDueBranches(ALL, MINUTE, 2 * MINUTE)),
-    ask((store) => store.recordTick()),
+    ask((store) => store.recordTick(mark)),
+    ask((store) => store.recordIdle(HOUR)),
+    ask((store) => store.nextDue(sinks, { messageRetentionMs: HOUR, eventRetentionMs: MINUTE })),
   ]);
 }
 

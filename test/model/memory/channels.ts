@@ -98,7 +98,7 @@ export function deleteOldMessages(state: State, retentionMs: number, limit: numb
 }
 
 /** A run that was brought the message and has not read it may yet have to give it back. */
-function isUnread({ runs }: TenantTables, { id, claimedBy }: MessageRow): boolean {
+export function isUnread({ runs }: TenantTables, { id, claimedBy }: MessageRow): boolean {
   const run = claimedBy === null ? undefined : runs.get(claimedBy);
   if (run === undefined) return false;
   for (const { messageId } of run.inbox.values()) if (messageId === id) return true;

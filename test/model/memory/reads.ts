@@ -60,7 +60,11 @@ export function createReads(state: State): Reads {
     event: async (tenant, id) => findEvent(state, tenant, id),
     channels: async (tenant, limit, after) => listChannels(state, tenant, limit, after),
     groupMembers: async (tenant, group, limit, after) => listMembers(state, tenant, group, limit, after),
-    health: async () => ({ now: state.now, lastTickAt: state.tables.lastTickAt }),
+    health: async () => ({
+      now: state.now,
+      lastTickAt: state.tables.tick?.tickedAt ?? null,
+      idleUntil: state.tables.tick?.idleUntil ?? null,
+    }),
   };
 }
 

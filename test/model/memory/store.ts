@@ -9,11 +9,13 @@ import { discardRun, reviveRun } from "./dead-letters.ts";
 import { forkRun } from "./fork-run.ts";
 import { renewBranch, renewLease, startBranch } from "./leases.ts";
 import { matchMessages } from "./match-messages.ts";
+import { nextDue } from "./next-due.ts";
 import { claimSends, forgetEvents, redeliverEvent, routeEvents, settleSends } from "./outbox.ts";
 import { readDelivery, readJournal } from "./read-journal.ts";
 import { startRuns } from "./start-runs.ts";
 import { collectDueBranches, collectDueRuns, reclaimBranches, reclaimLeases } from "./sweeps.ts";
 import type { State } from "./tables.ts";
+import { recordIdle, recordTick } from "./ticks.ts";
 import { cancelRun, pauseRun, resumeRun } from "./trees.ts";
 
 /** The table of contents of this folder. What a verb throws, its promise rejects with. */
@@ -59,8 +61,8 @@ export function createStore(state: State): Store {
     settleSends: async (outcomes) => settleSends(state, outcomes),
     redeliverEvent: async (tenant, id) => redeliverEvent(state, tenant, id),
     forgetEvents: async (limit, olderThanMs) => forgetEvents(state, limit, olderThanMs),
-    async recordTick() {
-      state.tables.lastTickAt = state.now;
-    },
+    nextDue: async (sinks, retention) => nextDue(state, sinks, retention),
+    recordTick: async (mark) => recordTick(state, mark),
+    recordIdle: async (ms) => recordIdle(state, ms),
   };
 }

@@ -202,6 +202,14 @@ export interface TenantTables {
   readonly events: Map<string, EventRow>;
 }
 
+/** The one line of `pawl.ticks`. */
+export interface TickRow {
+  readonly tickedAt: number;
+  readonly mark: string | null;
+  readonly markedAt: number;
+  idleUntil: number | null;
+}
+
 export interface Tables {
   /** Ids of runs whose rows sweeps cannot change. */
   readonly corrupt: Set<string>;
@@ -210,7 +218,7 @@ export interface Tables {
   readonly hooks: Map<string, HookRow>;
   /** By `seq`, the oldest first. */
   readonly outbox: Map<number, EventRow>;
-  lastTickAt: number | null;
+  tick: TickRow | null;
   lastDeliveryId: number;
   lastMessageId: number;
   lastEventSeq: number;
@@ -231,7 +239,7 @@ export function makeTables(): Tables {
     tenants: new Map(),
     hooks: new Map(),
     outbox: new Map(),
-    lastTickAt: null,
+    tick: null,
     lastDeliveryId: 0,
     lastMessageId: 0,
     lastEventSeq: 0,
@@ -243,7 +251,7 @@ export function clearTables(tables: Tables): void {
   tables.tenants.clear();
   tables.hooks.clear();
   tables.outbox.clear();
-  tables.lastTickAt = null;
+  tables.tick = null;
   tables.lastDeliveryId = 0;
   tables.lastMessageId = 0;
   tables.lastEventSeq = 0;

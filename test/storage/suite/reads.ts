@@ -85,14 +85,14 @@ export function readsSuite(bed: () => Bed): void {
     test("tells the database's time and when the cron last ticked", async () => {
       const { reads, store, moveClock } = bed();
       expect((await reads.health()).lastTickAt).toBeNull();
-      await store.recordTick();
+      await store.recordTick(null);
       const first = await reads.health();
       expect(first.now - (first.lastTickAt ?? 0)).toBeLessThan(MINUTE);
       await moveClock(HOUR);
       const later = await reads.health();
       expect(later.lastTickAt).toBe(first.lastTickAt);
       expect(later.now - first.now).toBeGreaterThanOrEqual(HOUR);
-      await Promise.all([store.recordTick(), store.recordTick(), store.recordTick()]);
+      await Promise.all([store.recordTick(null), store.recordTick(null), store.recordTick(null)]);
       const last = await reads.health();
       expect((last.lastTickAt ?? 0) - (first.lastTickAt ?? 0)).toBeGreaterThanOrEqual(HOUR);
     });
