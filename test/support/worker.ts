@@ -31,6 +31,8 @@ export interface TestWorker {
   get(path: string): Promise<{ status: number; body: never }>;
   /** What the cron trigger does; `scheduled` is the time for which it was meant. */
   tick(scheduled?: Date): Promise<void>;
+  /** The agenda's namespace. */
+  agenda(): Promise<KVNamespace>;
   /** Resolves once nothing that a queue message set going is under way any more. */
   idle(): Promise<void>;
   /** kill -9 of workerd, whatever it is doing. The broker keeps its messages until the restart. */
@@ -53,6 +55,8 @@ export interface WorkerOptions {
   readonly databaseUrl: string;
   readonly gateway: string;
   readonly vars?: Readonly<Record<string, string>>;
+  /** Whether it has an agenda: a KV namespace in memory, that the test reaches too. */
+  readonly hasAgenda?: boolean;
   /** The folder of the dashboard's files, served as `wrangler.toml` says; none without it. */
   readonly assets?: string | undefined;
   /** How many queues carry its wake-ups; one without it. */
@@ -101,6 +105,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       ],
       unsafeTriggerHandlers: true,
       ...(options.assets !== undefined && { assets: assetsOf(options.assets) }),
+      ...(options.hasAgenda && { kvNamespaces: ["AGENDA"] }),
       bindings: {
         DATABASE_URL: options.databaseUrl,
         NEON_LOCAL: options.gateway,
@@ -173,6 +178,7 @@ export async function startWorker(options: WorkerOptions): Promise<TestWorker> {
       while (frozen !== undefined) await frozen.promise;
       await fetcher.scheduled({ cron: "* * * * *", scheduledTime: scheduled });
     },
+    agenda: async () => (await mf.getKVNamespace("AGENDA")) as unknown as KVNamespace,
     async idle() {
       await eventually("the worker is idle", async () => (await (await call("/under-way")).json()) === 0);
     },

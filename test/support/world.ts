@@ -79,7 +79,7 @@ export async function createWorld(
   vars: Readonly<Record<string, string>> = {},
   given?: TestDatabase,
   entry = ENTRY,
-  { assets, queues }: Pick<WorkerOptions, "assets" | "queues"> = {},
+  { assets, queues, hasAgenda }: Pick<WorkerOptions, "assets" | "queues" | "hasAgenda"> = {},
 ): Promise<World> {
   const database = given ?? (await createDatabase());
   const gateway = await startFaultyGateway(database.gateway);
@@ -92,6 +92,7 @@ export async function createWorld(
     vars: settings,
     assets,
     queues,
+    hasAgenda,
   });
   const { broker, brokers } = worker;
   const others: TestWorker[] = [];
