@@ -100,3 +100,28 @@ describe("the counters", () => {
     await page.getByRole("button", { name: /waits for: more than time/ }).waitFor();
   });
 });
+
+describe("a chart", () => {
+  test("that somebody draws over leads to the runs that were created in that time", async () => {
+    const [id = ""] = await start("nap", 1);
+    await start("approval", 1);
+    const { page } = await stage.visit("/metrics?range=1h&workflow=nap");
+    const over = page.locator(".u-over").first();
+    await over.waitFor();
+    const { x, y, width, height } = (await over.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    await page.mouse.move(x + width * 0.1, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.5, y + height / 2, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/\/runs\?.*createdBefore/);
+    await page.getByText("No run matches").waitFor();
+    const { searchParams } = new URL(page.url());
+    const at = (name: string) => Date.parse(searchParams.get(name) ?? "");
+    expect(searchParams.get("workflow")).toBe("nap");
+    const minutes = (at("createdBefore") - at("createdAfter")) / 60_000;
+    expect(minutes > 20 && minutes < 28).toBe(true);
+    await page.getByRole("button", { name: /^before/ }).click();
+    await page.getByTitle(id).waitFor();
+    expect(await rows(page).count()).toBe(1);
+  });
+});

@@ -35,6 +35,13 @@ export const EMPTY_FILTER: RunFilter = {
   fingerprint: null,
 };
 
+/** The runs that were created in that span, in milliseconds since 1970: whole seconds, as a URL shows them. */
+export function runsBetween(from: number, to: number): RunFilter {
+  const iso = (ms: number) => new Date(ms).toISOString();
+  const [first, last] = [Math.floor(from / 1_000) * 1_000, Math.ceil(to / 1_000) * 1_000];
+  return { ...EMPTY_FILTER, createdAfter: iso(first), createdBefore: iso(last) };
+}
+
 /** Of what a URL says; what makes no sense there is as if it were not. */
 export function readFilter(search: URLSearchParams): RunFilter {
   const text = (name: string) => search.get(name)?.trim() || null;

@@ -1,7 +1,8 @@
-import { useSearchParams } from "wouter";
+import { useLocation, useSearchParams } from "wouter";
 import { useMetrics, useWorkflows } from "../api/queries.ts";
 import type { Metrics } from "../api/types.ts";
 import { latencyChart, runsChart } from "../models/charts.ts";
+import { runsBetween, writeFilter } from "../models/filters.ts";
 import { formatSpan } from "../models/time.ts";
 import { Chart } from "../parts/chart.tsx";
 import { formatCount, formatNumber } from "../parts/count.ts";
@@ -47,20 +48,29 @@ export function MetricsPage() {
     >
       {data === undefined &&
         (error === null ? <Loading /> : <Broken error={error} missing="There are no such metrics." />)}
-      {data !== undefined && <Figures metrics={data} />}
+      {data !== undefined && <Figures metrics={data} workflow={workflow} />}
     </Page>
   );
 }
 
-function Figures({ metrics }: { readonly metrics: Metrics }) {
+interface FiguresProps {
+  readonly metrics: Metrics;
+  readonly workflow: string;
+}
+
+function Figures({ metrics, workflow }: FiguresProps) {
+  const [, navigate] = useLocation();
+  const listRuns = (from: number, to: number) =>
+    navigate(`/runs?${writeFilter({ ...runsBetween(from, to), workflow: workflow || null })}`);
   return (
     <>
       {!metrics.exact && <p className="text-muted">Of the newest 50,000 runs of this time.</p>}
       <Backlog backlog={metrics.backlog} />
       <div className="grid gap-4 xl:grid-cols-2">
-        <Chart {...runsChart(metrics)} />
-        <Chart {...latencyChart(metrics)} />
+        <Chart chart={runsChart(metrics)} onSpan={listRuns} />
+        <Chart chart={latencyChart(metrics)} onSpan={listRuns} />
       </div>
+      <p className="text-muted">Draw over a part of a chart to list the runs that were created then.</p>
       <Steps steps={metrics.steps} />
     </>
   );

@@ -12,7 +12,13 @@ const HEIGHT = 240;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
 const DASHES: readonly number[][] = [[], [6, 3], [2, 3]];
 
-export function Chart(chart: ChartData) {
+interface Props {
+  readonly chart: ChartData;
+  /** Somebody has drawn over a span of time; milliseconds since 1970. */
+  readonly onSpan: (from: number, to: number) => void;
+}
+
+export function Chart({ chart, onSpan }: Props) {
   const [asTable, setAsTable] = useState(false);
   return (
     <section className="panel grid min-w-0 content-start gap-2 p-4">
@@ -29,12 +35,12 @@ export function Chart(chart: ChartData) {
         </button>
       </header>
       <p className="text-muted">{chart.summary}</p>
-      {asTable ? <Table chart={chart} /> : <Plot chart={chart} />}
+      {asTable ? <Table chart={chart} /> : <Plot chart={chart} onSpan={onSpan} />}
     </section>
   );
 }
 
-function Plot({ chart }: { readonly chart: ChartData }) {
+function Plot({ chart, onSpan }: Props) {
   const ref = useRef<HTMLDivElement>(null);
   const zone = zoneSetting.use();
   const theme = useScheme();
@@ -44,7 +50,7 @@ function Plot({ chart }: { readonly chart: ChartData }) {
   useEffect(() => {
     const element = ref.current;
     if (element === null) return;
-    const plot = new uPlot(optionsOf(chart, element, zone), dataOf(chart), element);
+    const plot = new uPlot(optionsOf(chart, element, zone, onSpan), dataOf(chart), element);
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     resized.observe(element);
     return () => {
@@ -78,7 +84,12 @@ function dataOf({ times, series }: ChartData): uPlot.AlignedData {
   return [times.map((at) => at / 1_000), ...series.map(({ values }) => [...values])];
 }
 
-function optionsOf(chart: ChartData, element: HTMLElement, zone: Zone): uPlot.Options {
+function optionsOf(
+  chart: ChartData,
+  element: HTMLElement,
+  zone: Zone,
+  onSpan: Props["onSpan"],
+): uPlot.Options {
   const ink = colourOf(element, "--color-muted");
   const grid = { stroke: colourOf(element, "--color-line"), width: 1 };
   const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
@@ -86,7 +97,13 @@ function optionsOf(chart: ChartData, element: HTMLElement, zone: Zone): uPlot.Op
     width: element.clientWidth,
     height: HEIGHT,
     legend: { show: false },
-    cursor: { drag: { x: false, y: false } },
+    cursor: { drag: { x: true, y: false, setScale: false } },
+    hooks: {
+      setSelect: [
+        ({ select: { left, width }, posToVal }) =>
+          width > 0 && onSpan(posToVal(left, "x") * 1_000, posToVal(left + width, "x") * 1_000),
+      ],
+    },
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] } },
     ...(zone === "utc" ? { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1_000), "UTC") } : {}),
     axes: [
