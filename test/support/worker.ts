@@ -56,7 +56,7 @@ export interface WorkerOptions {
   readonly gateway: string;
   readonly vars?: Readonly<Record<string, string>>;
   /** Whether it has an agenda: a KV namespace in memory, that the test reaches too. */
-  readonly hasAgenda?: boolean;
+  readonly hasAgenda?: boolean | undefined;
   /** The folder of the dashboard's files, served as `wrangler.toml` says; none without it. */
   readonly assets?: string | undefined;
   /** How many queues carry its wake-ups; one without it. */
