@@ -95,8 +95,8 @@ ${table(
   and of tables that fit into memory. \`npm run bench:capacity -- --measure\` measures them on the machine at hand.
 - **A core here is a core of that machine.** Neon publishes the memory of a compute unit and not its CPUs; \`neon_utils.num_cpus()\` tells
   (https://neon.com/docs/extensions/neon-utils).
-- **Nothing but CPU limits Postgres here**: no locks among its backends, no disk, no vacuum. Beyond some 15,000 steps per second it
-  is a claim that nobody has tested.
+- **Nothing but CPU limits Postgres here**: no locks among its backends, no disk, no vacuum. Beyond some 15,000 steps per second that
+  is untested.
 - **Not published, and assumed:** that a hop takes as long as a send, with times spread log-normally around 60 ms, that the platform adds or takes away one
   consumer after each batch, and that it refuses what exceeds 5,000 messages in any second.
 - **Figures a few percent above what the queues accept** are of messages that waited when the simulation began to count.
