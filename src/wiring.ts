@@ -35,10 +35,15 @@ import { observed, report, warnOfCall } from "./telemetry.ts";
 
 const newRunId = monotonicFactory();
 
-/** The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with. */
-export function createWorker(workflows: readonly AnyWorkflow[]) {
+/**
+ * The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with.
+ * Without `warmRuns` nothing is kept from one turn to the next.
+ */
+export function createWorker(
+  workflows: readonly AnyWorkflow[],
+  warmRuns = goesOnElsewhere() ? new WarmRuns() : null,
+) {
   const registry = new Registry(watched(workflows, warnOfCall));
-  const warmRuns = goesOnElsewhere() ? new WarmRuns() : null;
   const cron = new CronWatch();
   const stopwatch = new Stopwatch(() => clock.now());
   const deployments = new WeakMap<Env, Deployment>();

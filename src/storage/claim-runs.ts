@@ -35,7 +35,7 @@ const DELIVERY_BYTES = `${OVERHEAD_BYTES} + ${columnBytes("d.payload")} + ${colu
 
 /** About what run `r` brings along. Its inbox brings as much as it may and one delivery more, as large as may be. */
 const WEIGHT = `${OVERHEAD_BYTES} + ${textBytes("r.input")}
-    + case when a.after > 1 then 0 else r.journal_bytes + ${OVERHEAD_BYTES} * r.steps_done end
+    + case when a.after > 0 then 0 else r.journal_bytes + ${OVERHEAD_BYTES} * r.steps_done end
     + case when r.deliveries = 0 then 0 else (select least(coalesce(sum(d.bytes), 0), $5::bigint + 1000000) from (
       select ${DELIVERY_BYTES} as bytes from pawl.deliveries d
       where d.tenant = r.tenant and d.run_id = r.id and d.consumed_by is null limit ${INBOX_LIMIT}) d) end`;
@@ -99,7 +99,7 @@ const IS_OURS = "r.xmin = pg_current_xact_id_if_assigned()::xid";
 /** The whole journal of run `r`; where it is known, its last entry; and of one that is too large nothing. */
 const JOURNAL = `case
   when o.ours is not true then null
-  when a.after > 1 then (select json_build_array(${BARE_ENTRY_TUPLE}) from pawl.journal j
+  when a.after > 0 then (select json_build_array(${BARE_ENTRY_TUPLE}) from pawl.journal j
     where j.tenant = r.tenant and j.run_id = r.id order by j.seq desc limit 1)
   when r.journal_bytes <= $2::bigint then (select json_agg(${ENTRY_TUPLE} order by j.seq) from (
     select * from pawl.journal j where j.tenant = r.tenant and j.run_id = r.id order by j.seq limit $3::int + 1) j)
@@ -223,7 +223,7 @@ function leftOf(refs: readonly Claim[], loaded: ReadonlyMap<string, LoadRow>): L
 /** Everybody who asks for the run knows its journal. */
 function knowsJournal(refs: readonly Claim[], { tenant, id }: ClaimRow): boolean {
   const its = refs.filter((ref) => ref.runId === id && ref.tenant === tenant);
-  return its.every(({ after = 0 }) => after > 1);
+  return its.every(({ after = 0 }) => after > 0);
 }
 
 function toRef({ tenant, id }: LoadRow): RunRef {

@@ -59,7 +59,7 @@ function deliveriesOf({ inbox, taken }: StoredRun): object[] {
   const gone = Array.from(taken.values(), (row) => ({ ...row, messageId: null }));
   return [...waiting, ...gone]
     .sort((a, b) => a.delivery.id - b.delivery.id)
-    .map(({ delivery: { sender, payload, ...delivery }, messageId, consumedBy }) => ({
+    .map(({ delivery: { sender, payload, withheld: _, ...delivery }, messageId, consumedBy }) => ({
       ...delivery,
       ...encoded("payload", payload),
       dedupeId: sender,

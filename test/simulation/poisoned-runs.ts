@@ -7,16 +7,16 @@ import { type WarmLimits, WarmRuns } from "../../src/runtime/warm-runs.ts";
 export type Poison = { readonly runId: string } | { readonly entries: 1 | -1 } | "stale" | null;
 
 export class PoisonedRuns extends WarmRuns {
-  private readonly poison: () => Poison;
+  private readonly poison: (run: ClaimedRun) => Poison;
 
   /** `poison` is asked whenever a function is to be kept. */
-  constructor(poison: () => Poison, limits: Partial<WarmLimits>) {
+  constructor(poison: (run: ClaimedRun) => Poison, limits: Partial<WarmLimits>) {
     super(limits);
     this.poison = poison;
   }
 
   override keep(run: ClaimedRun, lastSeq: number, journalBytes: number, planner: Replay): void {
-    const poison = this.poison();
+    const poison = this.poison(run);
     if (poison === "stale") return;
     const named = poison !== null && "runId" in poison ? { ...run, runId: poison.runId } : run;
     const entries = poison !== null && "entries" in poison ? poison.entries : 0;

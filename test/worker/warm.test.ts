@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
@@ -14,6 +14,25 @@ beforeAll(async () => {
 });
 afterEach(() => world.settle());
 afterAll(() => world?.stop());
+
+describe.each(["none", "poisoned"])("where what is kept of runs is: %s", (kept) => {
+  beforeAll(() => world.worker.restart({ vars: { WARM_RUNS: kept } }));
+  afterAll(() => world.worker.restart());
+
+  test("every run does each of its steps once and comes to its output", async () => {
+    const ids = await world.startMany("count", [{ steps: STEPS }, { steps: STEPS }, { steps: STEPS }]);
+    for (const id of ids) {
+      await completes(id);
+      expect(world.ledger.of(id)).toHaveLength(STEPS);
+      expect((await world.journal(id)).map(({ seq }) => seq)).toEqual(
+        Array.from({ length: STEPS }, (_, i) => i + 1),
+      );
+    }
+    const known = world.gateway.answered.filter(({ verb }) => verb === "read journal");
+    if (kept === "none") expect(known).toEqual([]);
+    else expect(known.length).toBeGreaterThan(0);
+  });
+});
 
 /** For each claim of runs, the last entry of the journal that was known already; 0 for none. */
 function known(): number[] {

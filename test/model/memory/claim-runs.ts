@@ -66,8 +66,8 @@ function askedRuns(state: State, claims: readonly Claim[]): Asked[] {
     const run = findRun(state, tenant, runId);
     if (run === undefined) continue;
     const known = asked.get(run);
-    if (known === undefined) asked.set(run, { run, partial: after > 1 });
-    else known.partial &&= after > 1;
+    if (known === undefined) asked.set(run, { run, partial: after > 0 });
+    else known.partial &&= after > 0;
   }
   return [...asked.values()];
 }

@@ -83,6 +83,12 @@ export function boundedClaimsSuite(bed: () => Bed): void {
       expect(claimed).toMatchObject([0, 1].map(() => ({ partial: true, journal: [last] })));
     });
 
+    test("also of a journal that has one entry only", async () => {
+      const run = await journaled(filled(1, 4_000));
+      const claimed = only((await small().claimRuns([{ ...run, after: 1 }], LEASE)).claimed);
+      expect(claimed).toMatchObject({ partial: true, journal: [{ seq: 1, output: null }] });
+    });
+
     test("what this claim did not take is not read, whoever holds it", async () => {
       const [held, free] = [await journaled(filled(1, 10)), await journaled(filled(1, 10))];
       await bed().claim(held);
