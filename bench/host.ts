@@ -12,8 +12,8 @@ export type HostName = "wrangler dev" | "miniflare";
 
 export interface Host {
   readonly url: string;
-  /** What the cron trigger does. */
-  tick(): Promise<void>;
+  /** What the cron trigger does, at that time. */
+  tick(at?: Date): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -21,14 +21,24 @@ const CRON = "* * * * *";
 
 export const TOKEN = "bench-token-0123456789";
 
-export async function startHost(name: HostName, databaseUrl: string, gateway: string): Promise<Host> {
+export interface HostOptions {
+  /** Whether it has what the cron knows without the database, in plain Miniflare. */
+  readonly hasAgenda?: boolean;
+}
+
+export async function startHost(
+  name: HostName,
+  databaseUrl: string,
+  gateway: string,
+  { hasAgenda = false }: HostOptions = {},
+): Promise<Host> {
   const vars = {
     DATABASE_URL: databaseUrl,
     NEON_LOCAL: gateway,
     PAWL_ADMIN_TOKEN: TOKEN,
     PAWL_CONSUMER_WAIT_MS: "0",
   };
-  const host = name === "miniflare" ? await inMiniflare(vars) : await underWrangler(vars);
+  const host = name === "miniflare" ? await inMiniflare(vars, hasAgenda) : await underWrangler(vars);
   await healthy(host.url);
   return host;
 }
@@ -77,7 +87,7 @@ async function underWrangler(vars: Record<string, string>): Promise<Host> {
   };
 }
 
-async function inMiniflare(bindings: Record<string, string>): Promise<Host> {
+async function inMiniflare(bindings: Record<string, string>, hasAgenda: boolean): Promise<Host> {
   const queue = "pawl-wake-ups";
   const mf = new Miniflare(
     convertV4MiniflareOptions({
@@ -94,13 +104,16 @@ async function inMiniflare(bindings: Record<string, string>): Promise<Host> {
       port: await freePort(),
       bindings,
       queueProducers: { WAKE_UPS: queue },
+      ...(hasAgenda && { kvNamespaces: ["AGENDA"] }),
       queueConsumers: { [queue]: { maxBatchSize: 30, maxBatchTimeout: 0 } },
     }),
   );
   const url = await mf.ready;
   return {
     url: url.origin,
-    tick: async () => void (await (await mf.getWorker()).scheduled({ cron: CRON })),
+    async tick(at = new Date()) {
+      await (await mf.getWorker()).scheduled({ cron: CRON, scheduledTime: at });
+    },
     stop: () => mf.dispose(),
   };
 }

@@ -177,6 +177,12 @@ const sweeps: readonly Workload[] = [
   ];
 });
 
+const RETENTION = { messageRetentionMs: 14 * DAY, eventRetentionMs: 7 * DAY };
+
+const idle: readonly Workload[] = [
+  { name: "what is due next", run: (db) => createStore(db).nextDue(["warehouse"], RETENTION) },
+];
+
 const list = (
   name: string,
   filter: RunFilter,
@@ -311,5 +317,12 @@ export async function workloads(db: Db): Promise<Workload[]> {
     "select parent_id as id from pawl.runs where parent_id is not null limit 1",
   );
   const { now } = await one("select pawl.ms(pawl.clock()) as now");
-  return [...turns, ...sweeps, ...lists(middle, parent, now), ...pages(middle, long), ...overview(middle)];
+  return [
+    ...turns,
+    ...sweeps,
+    ...idle,
+    ...lists(middle, parent, now),
+    ...pages(middle, long),
+    ...overview(middle),
+  ];
 }

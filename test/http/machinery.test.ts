@@ -219,6 +219,17 @@ describe("the machinery", () => {
     ]);
   });
 
+  test("of an idle cron is not late before that was to be back", async () => {
+    await app.runtime.store.recordTick(null);
+    await app.runtime.store.recordIdle(60 * MINUTE);
+    await app.database.moveClock(59 * MINUTE);
+    expect(await get("/api/system")).toMatchObject({
+      tick: { idleUntil: expect.any(String), ageMs: 0, late: false },
+    });
+    await app.database.moveClock(5 * MINUTE);
+    expect(await get("/api/system")).toMatchObject({ tick: { late: true } });
+  });
+
   test("tells the size of the database and of its tables", async () => {
     const { database } = await get<{
       database: { bytes: number; tables: { name: string; bytes: number }[] };

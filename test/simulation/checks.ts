@@ -14,6 +14,7 @@ interface Seen {
   readonly entries: number;
   readonly lastEntry: EntryRow | undefined;
   readonly stepsDone: number;
+  readonly isHeld: boolean;
 }
 
 const MAY_BE_LATE = 3;
@@ -55,10 +56,13 @@ export class Watch {
   }
 
   private wrong(run: StoredRun): string | null {
-    const { id, status, turn, stepsDone, workflow } = run.row;
+    const { id, status, turn, stepsDone, workflow, pausedAt } = run.row;
     const before = this.last.get(id);
     const entries = run.journal.length;
-    this.last.set(id, { status, turn, entries, lastEntry: run.journal[entries - 1], stepsDone });
+    const isHeld = pausedAt !== null;
+    this.last.set(id, { status, turn, entries, lastEntry: run.journal[entries - 1], stepsDone, isHeld });
+    // Time passes unseen while nothing changes: one that is let go was held until now.
+    if (isHeld || before?.isHeld) this.heldUntil.set(id, this.world.now);
     const wrong = this.world.programs.get(workflow)?.always?.(run) ?? this.late(run);
     if (wrong !== null) return wrong;
     return before === undefined
@@ -93,7 +97,6 @@ export class Watch {
   /** Without faults, whatever is due or was lost is taken up again within three leases and ticks. */
   private late({ row, branches }: StoredRun): string | null {
     const { healedAt, now, settings } = this.world;
-    if (row.pausedAt !== null) this.heldUntil.set(row.id, now);
     const isMoving = row.status === "ready" || row.status === "running" || row.status === "waiting";
     if (healedAt === null || !isMoving || row.pausedAt !== null) return null;
     const since = Math.max(healedAt, this.heldUntil.get(row.id) ?? 0);

@@ -31,18 +31,32 @@ export function SystemPage() {
   );
 }
 
+function Cron({ tick }: Pick<System, "tick">) {
+  const { ageMs, idleUntil, late } = tick;
+  if (idleUntil !== null && ageMs === 0) {
+    return (
+      <Tile name="Cron" tone="ok" value="idle">
+        Nothing is due. It looks again <Instant at={idleUntil} />.
+      </Tile>
+    );
+  }
+  return (
+    <Tile
+      name="Cron"
+      tone={late ? "bad" : "ok"}
+      value={ageMs === null ? "never ticked" : `${formatSpan(ageMs)} ago`}
+    >
+      {late ? "Late: lost wake-ups and expired leases wait for it." : "It ticks as it should."}
+    </Tile>
+  );
+}
+
 function State({ system }: { readonly system: System }) {
   const { tick, queue, leases, events, stuck } = system;
   return (
     <>
       <div className="grid grid-cols-[repeat(auto-fill,minmax(180px,1fr))] gap-3">
-        <Tile
-          name="Cron"
-          tone={tick.late ? "bad" : "ok"}
-          value={tick.ageMs === null ? "never ticked" : `${formatSpan(tick.ageMs)} ago`}
-        >
-          {tick.late ? "Late: lost wake-ups and expired leases wait for it." : "It ticks as it should."}
-        </Tile>
+        <Cron tick={tick} />
         <Tile name="Queue lag" tone={queue.lagMs > LAG_MS ? "hold" : "ok"} value={formatSpan(queue.lagMs)}>
           {formatCount(queue.due)} due and not yet claimed
         </Tile>
