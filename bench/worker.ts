@@ -6,18 +6,25 @@ import { defineWorkflow } from "../src/pawl.ts";
 import type { LeasedBranch } from "../src/runtime/perform-branch.ts";
 import type { LeasedTurn } from "../src/runtime/take-turn.ts";
 import { createWorker } from "../src/wiring.ts";
+import { output, perform } from "./work.ts";
 
 const sequence = defineWorkflow(
-  { name: "sequence", input: z.object({ steps: z.number().int() }) },
-  async ({ input, step }) => {
-    for (let i = 0; i < input.steps; i++) await step.run("no-op", () => null);
+  {
+    name: "sequence",
+    input: z.object({
+      steps: z.number().int(),
+      parallel: z.boolean().optional(),
+      bytes: z.number().int().optional(),
+      napMs: z.number().int().optional(),
+    }),
   },
-);
-
-const parallel = defineWorkflow(
-  { name: "parallel", input: z.object({ steps: z.number().int() }) },
-  async ({ input, step }) => {
-    await Promise.all(Array.from({ length: input.steps }, () => step.run("no-op", () => null)));
+  async ({ input: { steps, parallel = false, bytes = 0, napMs }, step }) => {
+    // Beside a sleep a step gives the time it was done at, since the journal knows only when that was recorded.
+    const body = () => (napMs === undefined ? output(bytes) : Date.now());
+    await perform(
+      { steps, parallel, ...(napMs === undefined ? {} : { napMs }) },
+      { run: () => step.run("no-op", body), sleep: (ms) => step.sleep("nap", ms) },
+    );
   },
 );
 
@@ -25,7 +32,7 @@ const nap = defineWorkflow({ name: "nap", input: z.object({ ms: z.number() }) },
   step.sleep("nap", input.ms),
 );
 
-const worker = createWorker([sequence, parallel, nap]);
+const worker = createWorker([sequence, nap]);
 
 export class Turn extends WorkerEntrypoint<Env> {
   take(turn: LeasedTurn) {
