@@ -13,7 +13,7 @@ export interface Launched extends Bed {
 }
 
 /** Longer than the longest workload of the slowest system takes. */
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 const CLOSING_PATIENCE_MS = 20_000;
 
 export async function launch(opening: Opening): Promise<Launched> {
