@@ -31,7 +31,7 @@ const folder = mkdtempSync(join(tmpdir(), "pawl-bench-"));
 chmodSync(folder, 0o755);
 const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
 const gateway = await startGateway();
-const counting = await startFaultyGateway(gateway.host);
+const counting = await startFaultyGateway(gateway.host, { remembers: "all" });
 const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
 pool.on("error", () => {});
 let movedMs = 0;

@@ -54,12 +54,12 @@ export class Stopwatch {
   }
 
   /** Adds what was measured, once it is a while. Rejects where the database does not answer; that is lost then. */
-  async flushOld(timings: Timings): Promise<void> {
+  async flushOld(timings: Pick<Timings, "add">): Promise<void> {
     if (this.since !== null && this.now() - this.since >= KEEP_MS) await this.flush(timings);
   }
 
   /** The same at once. Nothing is asked of the database when nothing was measured. */
-  async flush(timings: Timings): Promise<void> {
+  async flush(timings: Pick<Timings, "add">): Promise<void> {
     if (this.since === null) return;
     const times = [...this.measured].map(([phase, measured]): PhaseTimes => ({ phase, ...measured }));
     this.measured = new Map();

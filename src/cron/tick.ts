@@ -1,4 +1,5 @@
 import type { Noted, SweepPart } from "../engine/ports.ts";
+import type { SweepOutcome, SweepTime } from "../engine/timings.ts";
 import { advanceBulks } from "../runtime/advance-bulks.ts";
 import { deliverEvents } from "../runtime/deliver-events.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -37,22 +38,36 @@ const PARTS = {
  */
 export async function sweep(runtime: Runtime, only?: SweepPart): Promise<boolean> {
   const sweeps = only === undefined ? SWEEPS : PARTS[only];
-  const found = await Promise.all(
-    Object.entries(sweeps).map(async ([name, run]) => {
-      try {
-        return (await run(runtime)) ? "more" : "all";
-      } catch (error) {
-        runtime.report(`sweep "${name}"`, error);
-        return "unknown";
-      }
-    }),
-  );
-  if (found.includes("more")) {
+  const times = await Promise.all(Object.entries(sweeps).map(([name, run]) => timed(runtime, name, run)));
+  if (times.some(({ outcome }) => outcome === "more")) {
     await runtime.wakeUps
       .sweepAgain(only, only === undefined ? SHARE_SECONDS : undefined)
       .catch((error: unknown) => runtime.report("asking for another sweep", error));
   }
-  return found.every((share) => share === "all");
+  if (only === undefined) {
+    await runtime.timings
+      .noteSweeps(times)
+      .catch((error: unknown) => runtime.report("noting what the sweeps did", error));
+  }
+  return times.every(({ outcome }) => outcome === "all");
+}
+
+/** One sweep. Never rejects. */
+async function timed(
+  runtime: Runtime,
+  name: string,
+  run: (runtime: Runtime) => Promise<boolean>,
+): Promise<SweepTime> {
+  const { clock } = runtime;
+  const begunAt = clock.now();
+  let outcome: SweepOutcome;
+  try {
+    outcome = (await run(runtime)) ? "more" : "all";
+  } catch (error) {
+    runtime.report(`sweep "${name}"`, error);
+    outcome = "failed";
+  }
+  return { name, ms: Math.max(0, clock.now() - begunAt), outcome };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Where the time of a turn, or of a branch, goes. */
+/** Where the time of a turn goes, or of a branch, and that of the sweeps. */
 
 /** In the order in which a turn goes through them. */
 export const PHASES = [
@@ -42,11 +42,24 @@ export interface PhaseTimes {
   readonly buckets: readonly number[];
 }
 
+/** What a sweep came to: it looked after `all` there was, or there is `more`, or it `failed` and nobody knows. */
+export type SweepOutcome = "all" | "more" | "failed";
+
+export interface SweepTime {
+  readonly name: string;
+  readonly ms: number;
+  readonly outcome: SweepOutcome;
+}
+
 export interface Timings {
   /** Adds to the hour that it is. */
   add(times: readonly PhaseTimes[]): Promise<void>;
   /** All that began in the last so many hours, in the order of `PHASES`. */
   read(hours: number): Promise<PhaseTimes[]>;
+  /** Keeps these in the place of what was kept of the same sweeps. */
+  noteSweeps(times: readonly SweepTime[]): Promise<void>;
+  /** What each sweep came to when it last ended, and when that was, in ms since 1970; by name. */
+  sweeps(): Promise<(SweepTime & { readonly at: number })[]>;
 }
 
 /** The index of the bucket that a time belongs to. */

@@ -18,6 +18,7 @@ import type { Failure } from "../engine/failure.ts";
 import type { ActionVerb } from "../engine/history.ts";
 import type { EntryKind, EntryOutcome, Wait } from "../engine/journal.ts";
 import type { Phase, RunStatus, Verdict } from "../engine/run.ts";
+import type { SweepOutcome, Phase as TurnPhase } from "../engine/timings.ts";
 import type { ChannelMode } from "../engine/workflow.ts";
 
 export const pawl = pgSchema("pawl");
@@ -345,4 +346,23 @@ export const ticks = pawl.table("ticks", {
   mark: text(),
   markedAt: instant("marked_at"),
   idleUntil: instant("idle_until"),
+});
+
+export const timings = pawl.table(
+  "timings",
+  {
+    hour: instant("hour").notNull(),
+    phase: text("phase").$type<TurnPhase>().notNull(),
+    turns: bigint("turns", { mode: "number" }).notNull(),
+    totalMs: doublePrecision("total_ms").notNull(),
+    buckets: bigint("buckets", { mode: "number" }).array().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.hour, table.phase] })],
+);
+
+export const sweeps = pawl.table("sweeps", {
+  name: text("name").primaryKey(),
+  sweptAt: instant("swept_at").notNull(),
+  ms: doublePrecision("ms").notNull(),
+  outcome: text("outcome").$type<SweepOutcome>().notNull(),
 });

@@ -1,4 +1,4 @@
-import { PHASES, type PhaseTimes, type Timings } from "../engine/timings.ts";
+import { PHASES, type PhaseTimes, type SweepTime, type Timings } from "../engine/timings.ts";
 import type { Db } from "./db.ts";
 
 /** In one order, so that two isolates that add at once wait for each other and never in a circle. */
@@ -21,6 +21,17 @@ select t.phase, sum(t.turns)::float8 as turns, sum(t.total_ms)::float8 as total_
 from pawl.timings t where t.hour > pawl.clock() - $1::float8 * interval '1 hour'
 group by t.phase`;
 
+/** In one order, for the same reason. */
+const NOTE_SWEEPS = `
+insert into pawl.sweeps as s (name, swept_at, ms, outcome)
+select a.name, pawl.clock(), a.ms, a.outcome
+from jsonb_to_recordset($1::jsonb) as a ("name" text, "ms" float8, "outcome" text)
+order by a.name
+on conflict (name) do update set swept_at = excluded.swept_at, ms = excluded.ms, outcome = excluded.outcome`;
+
+const SWEEPS = `
+select s.name, pawl.ms(s.swept_at) as at, s.ms, s.outcome from pawl.sweeps s order by s.name`;
+
 interface Row {
   readonly phase: PhaseTimes["phase"];
   readonly turns: number;
@@ -41,6 +52,13 @@ export function createTimings(db: Db): Timings {
       return (rows as unknown as Row[])
         .map(({ phase, turns, total_ms, buckets }) => ({ phase, turns, totalMs: total_ms, buckets }))
         .sort((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase));
+    },
+    async noteSweeps(times) {
+      await db.execute([{ text: NOTE_SWEEPS, params: [JSON.stringify(times)] }]);
+    },
+    async sweeps() {
+      const [rows = []] = await db.execute([{ text: SWEEPS, params: [] }]);
+      return rows as unknown as (SweepTime & { at: number })[];
     },
   };
 }

@@ -50,7 +50,7 @@ export async function createBed(workers: number): Promise<Bed> {
   const { database } = cluster;
   await installAudit(database, ACCOUNTS);
   const proxy = await startPostgresProxy(database.url);
-  const gateway = await startFaultyGateway(neon.host, { remembers: false });
+  const gateway = await startFaultyGateway(neon.host, { remembers: "nothing" });
   const ledger = await startLedger();
   const receiver = await startReceiver();
   // A sink that refuses for a while must not lose an event for good.

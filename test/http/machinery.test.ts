@@ -219,6 +219,12 @@ describe("the machinery", () => {
     ]);
   });
 
+  test("tells what each sweep last came to", async () => {
+    await app.database.timings.noteSweeps([{ name: "forget events", ms: 4, outcome: "more" }]);
+    const { sweeps } = await get<{ sweeps: unknown[] }>("/api/system");
+    expect(sweeps).toContainEqual({ name: "forget events", at: expect.any(String), ms: 4, outcome: "more" });
+  });
+
   test("of an idle cron is not late before that was to be back", async () => {
     await app.runtime.store.recordTick(null);
     await app.runtime.store.recordIdle(60 * MINUTE);

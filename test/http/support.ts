@@ -121,7 +121,7 @@ export async function appWith({
     }),
     history: only("history", { add: async (action) => toAction(action), list: async () => [], ...history }),
     bulks: only("bulks", bulks),
-    timings: only("timings", { read: async () => [], ...timings }),
+    timings: only("timings", { read: async () => [], sweeps: async () => [], ...timings }),
     wakeUps: { send: async () => {}, sendAgain: async () => {}, sweepAgain: async () => {} },
     agenda: null,
     marks: new Marks(),

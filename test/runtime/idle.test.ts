@@ -133,6 +133,14 @@ test("what the database does not know, the agenda is not told", async () => {
   expect(runtime.reports).toEqual(["letting the cron idle: cut"]);
 });
 
+test("a sweep that cannot be noted is reported, and the cron comes to be idle all the same", async () => {
+  const { tick, idles, runtime } = cron();
+  Object.assign(runtime.timings, { noteSweeps: () => Promise.reject(new Error("cut")) });
+  await tick();
+  expect(runtime.reports).toEqual(["noting what the sweeps did: cut"]);
+  expect(idles).toHaveLength(1);
+});
+
 test("where there was never a mark, the cron lays the first", async () => {
   const { tick, marks, idles } = cron({ mark: null });
   await tick();

@@ -4,6 +4,7 @@ import type { Decision } from "../../src/engine/decide.ts";
 import type { Agenda, Clock, DueRun, Store, WakeUps } from "../../src/engine/ports.ts";
 import type { Reads } from "../../src/engine/reads.ts";
 import type { ClaimedRun, Run } from "../../src/engine/run.ts";
+import type { Timings } from "../../src/engine/timings.ts";
 import { type AnyWorkflow, Registry } from "../../src/engine/workflow.ts";
 import { Marks } from "../../src/runtime/marks.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
@@ -99,7 +100,7 @@ export function runtimeOf({
     overview: only("overview", {}),
     history: only("history", {}),
     bulks: only("bulks", bulks),
-    timings: only("timings", {}),
+    timings: only<Timings>("timings", { noteSweeps: async () => {} }),
     wakeUps: only("wake-ups", {
       send: async (due) => {
         woken.push(...due);

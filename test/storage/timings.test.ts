@@ -9,7 +9,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createDatabase();
 });
-beforeEach(() => database.rows("truncate pawl.timings"));
+beforeEach(() => database.rows("truncate pawl.timings, pawl.sweeps"));
 afterAll(() => database?.drop());
 
 function timesOf(phase: Phase, turns: number, bucket = 0): PhaseTimes {
@@ -52,4 +52,29 @@ test("isolates that add at once lose nothing, and wait for no one in a circle", 
     ),
   );
   expect((await timings.read(24)).map(({ turns }) => turns)).toEqual([20, 20, 20, 20]);
+});
+
+test("of each sweep the last time that it ended is kept, and what it came to", async () => {
+  const { timings } = database;
+  await timings.noteSweeps([
+    { name: "wake due runs", ms: 3.5, outcome: "more" },
+    { name: "reclaim leases", ms: 2, outcome: "failed" },
+  ]);
+  await database.moveClock(HOUR);
+  await timings.noteSweeps([{ name: "reclaim leases", ms: 1, outcome: "all" }]);
+  const sweeps = await timings.sweeps();
+  expect(sweeps).toMatchObject([
+    { name: "reclaim leases", ms: 1, outcome: "all" },
+    { name: "wake due runs", ms: 3.5, outcome: "more" },
+  ]);
+  expect((sweeps[0]?.at ?? 0) - (sweeps[1]?.at ?? 0)).toBeGreaterThanOrEqual(HOUR);
+});
+
+test("isolates that sweep at once wait for no one in a circle", async () => {
+  const { timings } = database;
+  const forth = ["a", "b", "c"].map((name) => ({ name, ms: 1, outcome: "all" as const }));
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) => timings.noteSweeps(i % 2 === 0 ? forth : forth.toReversed())),
+  );
+  expect((await timings.sweeps()).map(({ name }) => name)).toEqual(["a", "b", "c"]);
 });

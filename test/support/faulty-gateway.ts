@@ -60,7 +60,7 @@ export interface Exchange {
 export type Fate = "cut" | "hang" | undefined;
 
 export interface Fault {
-  /** `any`: of all but the times that an isolate has measured, which it writes when it likes; they are not remembered either. */
+  /** `any`: of all but the times that an isolate has measured, which it writes when it likes. */
   readonly on: "any" | Verb | readonly Verb[];
   /** `before`: Postgres never sees it. `after`: it is durable, and the worker is not told yet. */
   readonly when: "before" | "after";
@@ -118,7 +118,7 @@ const MARKS: readonly (readonly [Verb, RegExp])[] = [
   ["reclaim", /lost_turns = r\.lost_turns \+ 1/],
   ["collect", /set wake_up_sent_at = at\.now/],
   ["tick", /insert into pawl\.ticks/],
-  ["timings", /insert into pawl\.timings/],
+  ["timings", /insert into pawl\.(timings|sweeps)/],
   ["idle", /update pawl\.ticks/],
   ["events", /\bpawl\.outbox/],
   [
@@ -144,10 +144,13 @@ function isAimedAt({ on }: Fault, verb: Verb): boolean {
   return (on === "any" && verb !== "timings") || [on].flat().includes(verb);
 }
 
-/** `remembers`: whether it keeps what was answered. A run of many minutes cannot. */
+/**
+ * `remembers`: what it keeps of what was answered: all, all but the times that isolates have measured, or nothing, as a run
+ * of many minutes must.
+ */
 export async function startFaultyGateway(
   upstream: string,
-  { remembers = true } = {},
+  { remembers = "all but timings" }: { readonly remembers?: "all" | "all but timings" | "nothing" } = {},
 ): Promise<FaultyGateway> {
   const answered: Exchange[] = [];
   let faults: (Fault & { left: number; strike: (exchange: Exchange) => void })[] = [];
@@ -180,7 +183,8 @@ export async function startFaultyGateway(
         const { results, ...only } = JSON.parse(answer.body.toString());
         exchange.bytes = answer.body.length;
         exchange.rows = (results ?? [only]).map((result: { rows: unknown[] }) => result.rows.length);
-        if (remembers && exchange.verb !== "timings") answered.push(exchange);
+        if (remembers === "all" || (remembers === "all but timings" && exchange.verb !== "timings"))
+          answered.push(exchange);
         if (suffer(await meet("after", exchange), response)) return;
       }
       response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);

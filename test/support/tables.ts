@@ -1,4 +1,4 @@
-/** The tables of what belongs to tenants: all of Pawl's but `ticks`, `timings` and `migrations`, which are the deployment's. */
+/** The tables of what belongs to tenants: all of Pawl's but `ticks`, `timings`, `sweeps` and `migrations`, which are the deployment's. */
 export const TABLES = [
   "runs",
   "run_tags",

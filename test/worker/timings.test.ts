@@ -41,3 +41,18 @@ test("times that cannot be kept hold up no run", async () => {
   await fault.injected;
   expect(world.worker.logs.join("\n")).toContain("keeping the times of turns");
 });
+
+test("every sweep of a tick tells when it was, how long it took and what it came to", async () => {
+  await world.settle();
+  world.gateway.inject({ on: "reclaim", when: "before", times: 3, act: () => "cut" });
+  await world.worker.tick();
+  const { body } = await world.worker.get("/api/system");
+  const { now, sweeps } = body as { now: string; sweeps: { name: string; at: string; outcome: string }[] };
+  expect(Object.fromEntries(sweeps.map(({ name, outcome }) => [name, outcome]))).toMatchObject({
+    "reclaim leases": "failed",
+    "reclaim branches": "all",
+    "wake due runs": "all",
+    "deliver events": "all",
+  });
+  for (const { at } of sweeps) expect(Date.parse(now) - Date.parse(at)).toBeLessThan(60_000);
+});

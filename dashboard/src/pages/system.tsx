@@ -81,6 +81,7 @@ function State({ system }: { readonly system: System }) {
         </Tile>
       </div>
       <Stuck stuck={stuck} />
+      <Sweeps sweeps={system.sweeps} />
       <Turns turns={system.turns} />
       <Tables tables={system.database.tables} />
       <p className="text-muted">
@@ -132,6 +133,50 @@ function Stuck({ stuck }: { readonly stuck: System["stuck"] }) {
             </li>
           ))}
         </ul>
+      )}
+    </section>
+  );
+}
+
+type Outcome = System["sweeps"][number]["outcome"];
+
+const OUTCOMES: Readonly<Record<Outcome, string>> = {
+  all: "Nothing is left to do",
+  more: "There was more: it went on at once",
+  failed: "Failed: the worker's log says why",
+};
+
+function Sweeps({ sweeps }: Pick<System, "sweeps">) {
+  return (
+    <section className="grid gap-2">
+      <h2 className="font-semibold">Sweeps</h2>
+      {sweeps.length === 0 && <p className="text-muted">The cron has not swept yet.</p>}
+      {sweeps.length > 0 && (
+        <Wide label="Sweeps">
+          <table className="data">
+            <caption className="visually-hidden">What each sweep of the cron last came to</caption>
+            <thead>
+              <tr>
+                <th>Sweep</th>
+                <th>Last</th>
+                <th className="num">Took</th>
+                <th>Came to</th>
+              </tr>
+            </thead>
+            <tbody>
+              {sweeps.map(({ name, at, ms, outcome }) => (
+                <tr key={name}>
+                  <td className="font-medium">{name}</td>
+                  <td>
+                    <Instant at={at} />
+                  </td>
+                  <td className="num">{formatMilliseconds(ms)}</td>
+                  <td className={outcome === "failed" ? "tone-bad" : "text-muted"}>{OUTCOMES[outcome]}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Wide>
       )}
     </section>
   );

@@ -14,10 +14,11 @@ const TURNS_HOURS = 24;
 export const system = new Hono<HttpEnv>().get("/", async (c) => {
   const { runtime, principal } = c.var;
   const { overview, timings, deployment } = runtime;
-  const [state, stuck, phases] = await Promise.all([
+  const [state, stuck, phases, sweeps] = await Promise.all([
     overview.system(principal.tenant),
     overview.stuckRuns(principal.tenant, STUCK_SHOWN),
     timings.read(TURNS_HOURS),
+    timings.sweeps(),
   ]);
   const { now, lastTickAt, idleUntil, oldestDueAt } = state;
   const ageMs = tickAgeMs(state);
@@ -31,6 +32,7 @@ export const system = new Hono<HttpEnv>().get("/", async (c) => {
       ageMs,
       late: ageMs === null || ageMs > LATE_AFTER_MS,
     },
+    sweeps: sweeps.map(({ name, at, ms, outcome }) => ({ name, at: iso(at), ms, outcome })),
     queue: {
       due: state.due,
       oldestDueAt: isoOrNull(oldestDueAt),
