@@ -22,7 +22,7 @@ const CRON = "* * * * *";
 export const TOKEN = "bench-token-0123456789";
 
 export interface HostOptions {
-  /** Whether it has what the cron knows without the database, in plain Miniflare. */
+  /** False: every tick asks the database. Always true under `wrangler dev`. */
   readonly hasAgenda?: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function startHost(
   name: HostName,
   databaseUrl: string,
   gateway: string,
-  { hasAgenda = false }: HostOptions = {},
+  { hasAgenda = true }: HostOptions = {},
 ): Promise<Host> {
   const vars = {
     DATABASE_URL: databaseUrl,

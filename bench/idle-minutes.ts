@@ -7,8 +7,8 @@ import { done } from "./workloads.ts";
 
 export const IDLE_METRICS = ["statements per minute", "statements per day"] as const;
 
-/** A run has just ended: what looks for the next one ever less often is at its slowest after this. */
-const CALM_MS = 30_000;
+/** A run has just ended: after so long whatever looks for the next one ever less often is at its slowest, or has stopped. */
+const CALM_MINUTES = 5;
 const MINUTE_MS = 60_000;
 const MINUTES_A_DAY = 1_440;
 
@@ -16,16 +16,14 @@ export async function countIdle({ server, columns, figures }: Stage, minutes: nu
   const idle = columns.filter(({ setting }) => setting.idle);
   if (idle.length === 0) return;
   console.error(`W5: ${minutes} minutes of nothing`);
-  const calm = meeting(idle.length, async () => {
-    await sleep(CALM_MS);
-    await server.countStatements(true);
-  });
+  const calm = meeting(idle.length, () => server.countStatements(true));
   await Promise.all(
     idle.map(async (column) => {
       const label = labelOf(column);
       let arrived = false;
       await onBed(server, column, false, async (bed, url) => {
         await done(bed, { runs: 1, steps: 5 });
+        await pass(bed, CALM_MINUTES);
         arrived = true;
         await calm();
         await pass(bed, minutes);

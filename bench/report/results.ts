@@ -60,7 +60,7 @@ function partsOf({ steps, minutes }: Asked): Part[] {
     {
       name: "W5",
       title: "W5",
-      says: `Statements in each system's database while nothing is live, counted by \`pg_stat_statements\` over ${minutes === 1 ? "one real minute" : `${minutes} real minutes`}, all systems side by side; a day is 1,440 times a minute, so what happens less often than that is not in it. Pawl's cron ticks once a minute, as in production.`,
+      says: `Statements in each system's database while nothing is live, counted by \`pg_stat_statements\` over ${minutes === 1 ? "one real minute" : `${minutes} real minutes`}, all systems side by side, after five minutes of the same; a day is 1,440 times a minute, so what happens less often than that is not in it. Pawl's cron ticks once a minute, as in production, and leaves the database alone by then. \`npm run bench:idle\` counts a simulated day, with its hourly safety sweep.`,
       metrics: IDLE_METRICS,
       fits: ({ setting }) => setting.idle,
     },

@@ -50,11 +50,11 @@ export function createApp<Bindings extends object>(
       onMethodNotAllowed: (c, methods) => answerError(new MethodNotAllowed(c.req.method, methods), c),
     }),
   );
-  app.use(markChanges);
   return app
     .route("/healthz", health)
-    .route("/hooks", hooks)
     .route("/api/session", session)
+    .use(markChanges)
+    .route("/hooks", hooks)
     .route("/api/channels", channels)
     .route("/api/groups", groups)
     .route("/api/workflows", workflows)

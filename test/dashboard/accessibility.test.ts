@@ -54,7 +54,7 @@ const PAGES: [name: string, path: () => string, there: string][] = [
   ["bulk actions", () => "/bulk", "table tbody tr"],
   ["a bulk action", () => `/bulk/${ids.bulk}`, "progress"],
   ["workflows", () => "/workflows", "main li"],
-  ["a start", () => "/workflows/order/start", "form input"],
+  ["a start", () => "/workflows/order/start", "main form input"],
   ["what is awaited", () => "/waits", "table tbody tr"],
   ["metrics", () => "/metrics", "canvas"],
   ["the system", () => "/system", "table tbody tr"],

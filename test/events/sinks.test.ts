@@ -67,7 +67,7 @@ describe("a setting that is wrong is refused by name, with all that the deployme
     ];
     for (const setting of settings) {
       const sentence = whatIsMissing({
-        WAKE_UPS: EVENTS as never,
+        WAKE_UPS: { sendBatch: async () => {} } as never,
         DATABASE_URL: "postgres://user:password@host/database",
         PAWL_ADMIN_TOKEN: "0123456789abcdef",
         PAWL_EVENT_SINKS: setting,

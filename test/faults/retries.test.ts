@@ -44,6 +44,8 @@ test(`${RUNS} steps that fail together are tried again spread out, and share the
   }
   expect(Math.max(...shares.values())).toBeLessThan(RUNS / 5);
 
+  // Their wake-ups are sent after the commit that shows them waiting.
+  await worker.idle();
   await database.moveClock(DELAY_MS);
   broker.hurry();
   await worker.tick();

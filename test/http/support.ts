@@ -198,9 +198,11 @@ export async function signIn(
 export async function watchedApp(ports: Ports = {}) {
   const { runtime, tokens } = await appWith(ports);
   const asked: string[] = [];
+  // A mark is laid whatever becomes of the request, once a minute, and changes nothing.
+  const marking = ["marks", "agenda"];
   const watched = new Proxy(runtime, {
     get(target, part, receiver) {
-      asked.push(String(part));
+      if (!marking.includes(String(part))) asked.push(String(part));
       return Reflect.get(target, part, receiver);
     },
   });

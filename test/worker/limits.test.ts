@@ -89,8 +89,15 @@ test(`a run with ${LONG} entries costs a claim and a commit a turn, reads them o
   );
   broker.resume();
   expect(await world.reaches(id, "completed")).toMatchObject({ turn: 3, lost_turns: 0 });
-  const turns = gateway.answered.filter(({ verb }) => verb !== "start" && verb !== "read");
+  const asked = gateway.answered.filter(({ verb }) => verb !== "start" && verb !== "read");
+  const turns = asked.filter(({ verb }) => verb !== "read journal");
   expect(turns.map(({ verb }) => verb)).toEqual(["claim", "commit", "claim", "commit", "claim", "commit"]);
+  const pages = asked.slice(
+    1,
+    asked.findIndex(({ verb }) => verb === "commit"),
+  );
+  expect(pages).toHaveLength(asked.length - turns.length);
+  expect(pages.reduce((sum, { rows }) => sum + (rows[0] ?? 0), 0)).toBe(LONG);
   const known = turns
     .filter(({ verb }) => verb === "claim")
     .map(
