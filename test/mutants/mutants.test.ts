@@ -1,7 +1,7 @@
 /** Each mutant must be caught: what breaks an invariant must break a test. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { MUTANTS } from "./mutants.ts";
 
 const SEEDS = 1_000;
@@ -12,9 +12,14 @@ interface End {
   readonly said: string;
 }
 
-/** Runs a program of the project with a mutant switched on. */
+/** Runs a program of the project with a mutant switched on; tests, on the Postgres of these. */
 function withMutant(name: string, args: readonly string[]): Promise<End> {
-  const env = { ...process.env, PAWL_MUTANT: name, NO_COLOR: "1" };
+  const bed = {
+    postgresUrl: inject("postgresUrl"),
+    template: inject("template"),
+    gateway: inject("gateway"),
+  };
+  const env = { ...process.env, PAWL_MUTANT: name, PAWL_TEST_BED: JSON.stringify(bed), NO_COLOR: "1" };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), said: stdout + stderr });

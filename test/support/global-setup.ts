@@ -1,4 +1,7 @@
-/** Once for all tests: a Postgres, a migrated database to copy, and the gateway before it. */
+/**
+ * Once for all tests: a Postgres, a migrated database to copy, and the gateway before it. Tests that run tests lend them
+ * theirs, as JSON in `PAWL_TEST_BED`.
+ */
 
 import pg from "pg";
 import type { TestProject } from "vitest/node";
@@ -7,6 +10,11 @@ import { type MigrateOptions, migrate } from "../../scripts/migrate.ts";
 import { throwawayPostgres } from "./postgres.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { PAWL_TEST_BED: lent } = process.env;
+  if (lent !== undefined) {
+    provide(project, JSON.parse(lent));
+    return async () => {};
+  }
   const { postgres, remove } = await throwawayPostgres();
   const stop = await provideDatabases(project, postgres.url, "pawl_template");
   return async () => {
@@ -30,16 +38,22 @@ export async function provideDatabases(
   url.pathname = `/${template}`;
   await migrate(url.href, migrations);
   const gateway = await startGateway();
-  project.provide("postgresUrl", postgresUrl);
-  project.provide("template", template);
-  project.provide("gateway", gateway.host);
+  provide(project, { postgresUrl, template, gateway: gateway.host });
   return () => gateway.stop();
 }
 
+function provide(project: TestProject, { postgresUrl, template, gateway }: TestBed): void {
+  project.provide("postgresUrl", postgresUrl);
+  project.provide("template", template);
+  project.provide("gateway", gateway);
+}
+
+interface TestBed {
+  readonly postgresUrl: string;
+  readonly template: string;
+  readonly gateway: string;
+}
+
 declare module "vitest" {
-  interface ProvidedContext {
-    postgresUrl: string;
-    template: string;
-    gateway: string;
-  }
+  interface ProvidedContext extends TestBed {}
 }
