@@ -20,6 +20,7 @@ import { Marks } from "./runtime/marks.ts";
 import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
+import { WarmForks } from "./runtime/warm-forks.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
 import { shell } from "./shell.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -37,18 +38,20 @@ const newRunId = monotonicFactory();
 
 /**
  * The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with.
- * Without `warmRuns` nothing is kept from one turn to the next.
+ * Without `warmRuns` nothing is kept from one turn to the next, without `warmForks` from one branch to another.
  */
 export function createWorker(
   workflows: readonly AnyWorkflow[],
   warmRuns = goesOnElsewhere() ? new WarmRuns() : null,
+  warmForks: WarmForks | null = new WarmForks(),
 ) {
   const registry = new Registry(watched(workflows, warnOfCall));
   const cron = new CronWatch();
   const stopwatch = new Stopwatch(() => clock.now());
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {
-    const deployment = deployments.get(env) ?? readDeployment(env, registry, warmRuns, stopwatch);
+    const deployment =
+      deployments.get(env) ?? readDeployment(env, registry, { warmRuns, warmForks }, stopwatch);
     deployments.set(env, deployment);
     return deployment;
   };
@@ -126,7 +129,7 @@ type Deployment = { readonly unready: string } | { readonly unready: null; reado
 function readDeployment(
   env: Env,
   registry: Registry,
-  warmRuns: WarmRuns | null,
+  warm: Pick<Runtime, "warmRuns" | "warmForks">,
   stopwatch: Stopwatch,
 ): Deployment {
   const unready = whatIsMissing(env);
@@ -151,7 +154,7 @@ function readDeployment(
     deployment: env.CF_VERSION_METADATA?.id ?? null,
     transactions: createTransactions(env.DATABASE_URL ?? "", env.NEON_LOCAL, db, clock.sleep),
     sinks: readSinks(env),
-    warmRuns,
+    ...warm,
     hooks: createHooks(env.PAWL_HOOK_SECRET ?? env.PAWL_ADMIN_TOKEN ?? "", env.PAWL_PUBLIC_URL),
     newRunId: (parent) =>
       newRunId(parent === undefined ? undefined : Math.max(Date.now(), decodeTime(parent) + 1)),

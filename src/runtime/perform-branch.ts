@@ -46,7 +46,21 @@ export async function performBranch(
 class Stuck extends Error {}
 
 async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEdge> {
-  const { key, attempt, spent } = branch;
+  const { attempt, spent } = branch;
+  const edge = warmStep(runtime, branch) ?? (await replayedStep(runtime, branch));
+  return { ...edge, attempt, spent };
+}
+
+/** The step in a function that rests here for the branches of its fork. */
+function warmStep({ warmForks }: Runtime, branch: ClaimedBranch): StepEdge | null {
+  // What the bodies left in a function that they share may be what made the first attempt fail.
+  if (branch.attempt > 1) return null;
+  const edge = warmForks?.find(branch)?.openStep(branch.key);
+  return edge?.askedAt === branch.askedAt ? edge : null;
+}
+
+async function replayedStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEdge> {
+  const { key } = branch;
   const run = await withJournal(runtime, branch);
   try {
     const workflow = runtime.registry.find(run.workflow, run.version);
@@ -58,7 +72,8 @@ async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEd
       const asked = planner.openEdges().map((open) => open.key);
       throw JournalMismatch.notReached(key, "step", asked);
     }
-    return { ...edge, attempt, spent };
+    runtime.warmForks?.keep({ ...branch, run }, planner);
+    return edge;
   } catch (cause) {
     throw new Stuck("the step cannot be reached", { cause });
   }

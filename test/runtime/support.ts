@@ -127,6 +127,7 @@ export function runtimeOf({
     },
     transactions: only("transactions", {}),
     warmRuns: null,
+    warmForks: null,
     deployment: "v7",
     sinks: [],
     hooks: {

@@ -6,6 +6,7 @@
 import { sweep, tick } from "../../src/cron/tick.ts";
 import { StoreUnavailable } from "../../src/engine/errors.ts";
 import type { Agenda, Clock, SweepPart } from "../../src/engine/ports.ts";
+import type { ClaimedBranch } from "../../src/engine/run.ts";
 import { consumeWakeUps } from "../../src/queue/consumer.ts";
 import type { WakeUpMessage } from "../../src/queue/message.ts";
 import { createWakeUps } from "../../src/queue/producer.ts";
@@ -15,6 +16,7 @@ import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
 import { hooks } from "./hook-tokens.ts";
+import { type ForkPoison, PoisonedForks } from "./poisoned-forks.ts";
 import { type Poison, PoisonedRuns } from "./poisoned-runs.ts";
 import type { Batch, SimulatedQueue } from "./queue.ts";
 import type { Simulation } from "./simulation.ts";
@@ -61,6 +63,7 @@ export class Isolate {
       deployment: null,
       sinks: world.sinks(this),
       warmRuns: new PoisonedRuns(() => this.poison(), { fromEntries: world.config.warmFrom }),
+      warmForks: new PoisonedForks((branch) => this.forkPoison(branch)),
       hooks,
       newRunId: () => world.newId(),
       random: world.random,
@@ -150,6 +153,16 @@ export class Isolate {
       { entries: 1 },
       { entries: -1 },
       "stale",
+    ]);
+  }
+
+  private forkPoison({ askedAt }: ClaimedBranch): ForkPoison {
+    const { world } = this;
+    if (!world.strikes("poisoned", 0.3)) return null;
+    return world.oneOf<ForkPoison>([
+      { runId: world.oneOf(world.runs()).row.id },
+      { askedAt: askedAt + 1 },
+      { askedAt: Math.max(0, askedAt - 1) },
     ]);
   }
 

@@ -4,6 +4,8 @@ import { setTimeout as pause } from "node:timers/promises";
 /** Without any change of the problem; the test's own timeout ends what changes for ever. */
 const PATIENCE_MS = 30_000;
 const POLL_MS = 15;
+/** What is asked for may be slow because everything is: asking takes no more than a quarter of the time. */
+const ANSWERS_APART = 3;
 
 /** Asks until the answer is neither undefined, false nor an error, and gives it. A slow machine gets its time as long as it gets on. */
 export async function eventually<T>(
@@ -11,7 +13,13 @@ export async function eventually<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
   let problem: Error | undefined;
-  for (let until = Date.now() + PATIENCE_MS; Date.now() < until; await pause(POLL_MS)) {
+  let askedMs = 0;
+  for (
+    let until = Date.now() + PATIENCE_MS;
+    Date.now() < until;
+    await pause(Math.max(POLL_MS, askedMs * ANSWERS_APART))
+  ) {
+    const askedAt = Date.now();
     try {
       const answer = await ask();
       if (answer !== undefined && answer !== false) return answer;
@@ -19,6 +27,7 @@ export async function eventually<T>(
       if ((error as Error).message !== problem?.message) until = Date.now() + PATIENCE_MS;
       problem = error as Error;
     }
+    askedMs = Date.now() - askedAt;
   }
   throw new Error(`It never happened that ${what}.`, { cause: problem });
 }

@@ -176,8 +176,11 @@ describe("a message that races with the wait for it", () => {
 
   test("is brought by the tick when whoever published it died", async () => {
     const [id = ""] = await listeners(1, "broadcast");
-    world.gateway.inject({ on: "match", when: "before", act: () => "cut" });
+    // What its own turn asks for, once it waits, is over.
+    await world.worker.idle();
+    const fault = world.gateway.inject({ on: "match", when: "before", act: () => "cut" });
     expect((await tell("orphan")).status).toBe(202);
+    expect(fault.count).toBe(1);
     expect((await world.run(id)).status).toBe("waiting");
     await world.worker.tick();
     expect(await outputs([id])).toEqual([["orphan"]]);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Effect } from "../support/ledger.ts";
-import { gate } from "../support/waiting.ts";
+import { eventually, gate } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
 let world: World;
@@ -18,14 +18,12 @@ test("10,000 items of one map complete, with never more branches than may be und
   const items = 10_000;
   const id = await world.start("wide", { items });
   let most = 0;
-  let watching = true;
-  const watch = (async () => {
-    while (watching) most = Math.max(most, await liveBranches());
-  })();
-  const run = await world.reaches(id, "completed").finally(() => {
-    watching = false;
+  const run = await eventually("the run is completed", async () => {
+    most = Math.max(most, await liveBranches());
+    const row = await world.run(id);
+    if (row.status === "completed") return row;
+    throw new Error(JSON.stringify(row));
   });
-  await watch;
   expect(run).toMatchObject({ output: items * (items - 1), steps_done: items, lost_turns: 0 });
   expect(most).toBeGreaterThan(1);
   expect(most).toBeLessThanOrEqual(100);

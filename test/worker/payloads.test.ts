@@ -92,7 +92,7 @@ test.each([
   "/api/runs",
   "/api/runs?status=waiting,completed",
   "/api/dead-letters",
-  "/api/workflows",
+  "/api/workflows/stats",
   "/api/events",
   "/api/waits",
 ])("%s loads no payload, however large inputs, outputs and signals are", async (path) => {

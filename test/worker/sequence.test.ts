@@ -12,10 +12,13 @@ afterAll(() => world?.stop());
 
 /** Brings the run past its sleep and its signal. */
 async function pass(id: string): Promise<void> {
-  await eventually(
-    "the run sleeps",
-    async () => (await world.database.rows("select from pawl.timers")).length === 1,
-  );
+  await eventually("the run cools off", async () => {
+    const timers = await world.database.rows(
+      "select from pawl.timers where run_id = $1 and key = 'cool off'",
+      [id],
+    );
+    return timers.length === 1;
+  });
   await world.worker.post(`/api/runs/${id}/signals/approved`, { payload: { by: "Ada" } });
   await world.database.moveClock(3_600_000);
   await world.worker.tick();

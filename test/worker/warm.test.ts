@@ -32,6 +32,19 @@ describe.each(["none", "poisoned"])("where what is kept of runs is: %s", (kept) 
     if (kept === "none") expect(known).toEqual([]);
     else expect(known.length).toBeGreaterThan(0);
   });
+
+  test("every branch of forks side by side performs its own step once", async () => {
+    const ids = await world.startMany(
+      "mapped",
+      [5, 6, 7].map((items) => ({ items, concurrency: 3 })),
+    );
+    for (const [i, id] of ids.entries()) {
+      const { output } = await world.reaches(id, "completed");
+      expect(output).toEqual(Array.from({ length: 5 + i }, (_, item) => 2 * item));
+      expect(new Set(world.ledger.of(id).map(({ step }) => step)).size).toBe(5 + i);
+      expect(world.ledger.of(id)).toHaveLength(5 + i);
+    }
+  });
 });
 
 /** For each claim of runs, the last entry of the journal that was known already; 0 for none. */

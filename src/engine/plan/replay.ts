@@ -2,7 +2,7 @@ import type { Edge, Plan, StepEdge, When } from "../edge.ts";
 import { InvalidStep, type JournalMismatch, WorkflowStalled } from "../errors.ts";
 import { type Attempts, type Reading, readJournal, type Settled } from "../journal.ts";
 import type { Addresses } from "../platform.ts";
-import type { ClaimedRun } from "../run.ts";
+import type { ClaimedRun, RunRef } from "../run.ts";
 import type { AnyWorkflow, Workflow } from "../workflow.ts";
 import { type Ask, type Compensator, entryKindOf, type MapAsk } from "./ask.ts";
 import { checkName } from "./checks.ts";
@@ -87,8 +87,13 @@ export class Replay {
   }
 
   /** True for the claim of the turn that follows directly on the last one of this very function. */
-  precedes({ tenant, runId, turn }: ClaimedRun): boolean {
-    return tenant === this.run.tenant && runId === this.run.runId && turn === this.run.turn + 1;
+  precedes(run: ClaimedRun): boolean {
+    return this.isOf(run) && run.turn === this.run.turn + 1;
+  }
+
+  /** True for the run whose function this is. */
+  isOf({ tenant, runId }: RunRef): boolean {
+    return tenant === this.run.tenant && runId === this.run.runId;
   }
 
   /** Lets go of what only a replay needs, while the function rests until `resume`. */
