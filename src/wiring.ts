@@ -20,7 +20,7 @@ import { Marks } from "./runtime/marks.ts";
 import { type LeasedBranch, performBranch } from "./runtime/perform-branch.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { type LeasedTurn, takeTurn } from "./runtime/take-turn.ts";
-import { WarmForks } from "./runtime/warm-forks.ts";
+import { WarmBranches } from "./runtime/warm-branches.ts";
 import { WarmRuns } from "./runtime/warm-runs.ts";
 import { shell } from "./shell.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -38,12 +38,12 @@ const newRunId = monotonicFactory();
 
 /**
  * The worker's handlers for these workflows; `takeTurn` and `performBranch` are what the `Turn` entrypoint answers with.
- * Without `warmRuns` nothing is kept from one turn to the next, without `warmForks` from one branch to another.
+ * Without `warmRuns` nothing is kept from one turn to the next, without `warmBranches` from one branch to another.
  */
 export function createWorker(
   workflows: readonly AnyWorkflow[],
   warmRuns = goesOnElsewhere() ? new WarmRuns() : null,
-  warmForks: WarmForks | null = new WarmForks(),
+  warmBranches: WarmBranches | null = new WarmBranches(),
 ) {
   const registry = new Registry(watched(workflows, warnOfCall));
   const cron = new CronWatch();
@@ -51,7 +51,7 @@ export function createWorker(
   const deployments = new WeakMap<Env, Deployment>();
   const deploymentOf = (env: Env): Deployment => {
     const deployment =
-      deployments.get(env) ?? readDeployment(env, registry, { warmRuns, warmForks }, stopwatch);
+      deployments.get(env) ?? readDeployment(env, registry, { warmRuns, warmBranches }, stopwatch);
     deployments.set(env, deployment);
     return deployment;
   };
@@ -129,7 +129,7 @@ type Deployment = { readonly unready: string } | { readonly unready: null; reado
 function readDeployment(
   env: Env,
   registry: Registry,
-  warm: Pick<Runtime, "warmRuns" | "warmForks">,
+  warm: Pick<Runtime, "warmRuns" | "warmBranches">,
   stopwatch: Stopwatch,
 ): Deployment {
   const unready = whatIsMissing(env);

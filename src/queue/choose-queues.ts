@@ -2,7 +2,7 @@
  * Which queue carries which wake-up.
  *
  * A run's wake-ups go to one queue, chosen by its id. Its branches follow it in groups of what a batch holds: each group
- * shares a claim and a commit, and a wide fork still has all queues for itself.
+ * shares a claim and a commit, and many branches still have all queues for itself.
  */
 import type { DueRun } from "../engine/ports.ts";
 

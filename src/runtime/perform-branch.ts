@@ -51,11 +51,11 @@ async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEd
   return { ...edge, attempt, spent };
 }
 
-/** The step in a function that rests here for the branches of its fork. */
-function warmStep({ warmForks }: Runtime, branch: ClaimedBranch): StepEdge | null {
+/** The step in a function that rests here for what was asked for together. */
+function warmStep({ warmBranches }: Runtime, branch: ClaimedBranch): StepEdge | null {
   // What the bodies left in a function that they share may be what made the first attempt fail.
   if (branch.attempt > 1) return null;
-  const edge = warmForks?.find(branch)?.openStep(branch.key);
+  const edge = warmBranches?.find(branch)?.openStep(branch.key);
   return edge?.askedAt === branch.askedAt ? edge : null;
 }
 
@@ -72,7 +72,7 @@ async function replayedStep(runtime: Runtime, branch: ClaimedBranch): Promise<St
       const asked = planner.openEdges().map((open) => open.key);
       throw JournalMismatch.notReached(key, "step", asked);
     }
-    runtime.warmForks?.keep({ ...branch, run }, planner);
+    runtime.warmBranches?.keep({ ...branch, run }, planner);
     return edge;
   } catch (cause) {
     throw new Stuck("the step cannot be reached", { cause });

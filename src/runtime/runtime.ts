@@ -7,7 +7,7 @@ import type { Reads } from "../engine/reads.ts";
 import type { Timings } from "../engine/timings.ts";
 import type { Registry } from "../engine/workflow.ts";
 import type { Marks } from "./marks.ts";
-import type { WarmForks } from "./warm-forks.ts";
+import type { WarmBranches } from "./warm-branches.ts";
 import type { WarmRuns } from "./warm-runs.ts";
 
 /** Everything a use case works with. Built once per invocation by `wiring.ts`. */
@@ -34,7 +34,7 @@ export interface Runtime {
   /** Null where no code goes on in another invocation than the one it began in. */
   readonly warmRuns: WarmRuns | null;
   /** Null where every branch is to be replayed for itself. */
-  readonly warmForks: WarmForks | null;
+  readonly warmBranches: WarmBranches | null;
   /** A new run's id: sorts by time, and after `parent`, so that parents are locked before their children (I11). */
   newRunId(parent?: string): string;
   random(): number;

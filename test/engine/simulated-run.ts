@@ -30,7 +30,7 @@ import {
 import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
-import { WarmForks } from "../../src/runtime/warm-forks.ts";
+import { WarmBranches } from "../../src/runtime/warm-branches.ts";
 import { WarmRuns } from "../../src/runtime/warm-runs.ts";
 import { LEASE_MS, runtimeOf } from "../runtime/support.ts";
 import { seeded } from "../support/random.ts";
@@ -122,7 +122,7 @@ export class SimulatedRun {
       get warmRuns() {
         return warm;
       },
-      warmForks: isWarm ? new WarmForks() : null,
+      warmBranches: isWarm ? new WarmBranches() : null,
       get registry() {
         return registry();
       },

@@ -147,7 +147,7 @@ export async function appWith({
     transactions: only("transactions", {}),
     hooks: only<Runtime["hooks"]>("hooks", { digestToken: (token) => token }),
     warmRuns: null,
-    warmForks: null,
+    warmBranches: null,
     deployment: "v7",
     sinks: [],
     random: () => 0.5,

@@ -127,7 +127,7 @@ export function runtimeOf({
     },
     transactions: only("transactions", {}),
     warmRuns: null,
-    warmForks: null,
+    warmBranches: null,
     deployment: "v7",
     sinks: [],
     hooks: {

@@ -16,7 +16,7 @@ import { performBranch } from "../../src/runtime/perform-branch.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { takeTurn } from "../../src/runtime/take-turn.ts";
 import { hooks } from "./hook-tokens.ts";
-import { type ForkPoison, PoisonedForks } from "./poisoned-forks.ts";
+import { type BranchPoison, PoisonedBranches } from "./poisoned-branches.ts";
 import { type Poison, PoisonedRuns } from "./poisoned-runs.ts";
 import type { Batch, SimulatedQueue } from "./queue.ts";
 import type { Simulation } from "./simulation.ts";
@@ -63,7 +63,7 @@ export class Isolate {
       deployment: null,
       sinks: world.sinks(this),
       warmRuns: new PoisonedRuns(() => this.poison(), { fromEntries: world.config.warmFrom }),
-      warmForks: new PoisonedForks((branch) => this.forkPoison(branch)),
+      warmBranches: new PoisonedBranches((branch) => this.branchPoison(branch)),
       hooks,
       newRunId: () => world.newId(),
       random: world.random,
@@ -156,10 +156,10 @@ export class Isolate {
     ]);
   }
 
-  private forkPoison({ askedAt }: ClaimedBranch): ForkPoison {
+  private branchPoison({ askedAt }: ClaimedBranch): BranchPoison {
     const { world } = this;
     if (!world.strikes("poisoned", 0.3)) return null;
-    return world.oneOf<ForkPoison>([
+    return world.oneOf<BranchPoison>([
       { runId: world.oneOf(world.runs()).row.id },
       { askedAt: askedAt + 1 },
       { askedAt: Math.max(0, askedAt - 1) },

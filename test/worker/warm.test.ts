@@ -33,7 +33,7 @@ describe.each(["none", "poisoned"])("where what is kept of runs is: %s", (kept) 
     else expect(known.length).toBeGreaterThan(0);
   });
 
-  test("every branch of forks side by side performs its own step once", async () => {
+  test("every branch performs its own step once", async () => {
     const ids = await world.startMany(
       "mapped",
       [5, 6, 7].map((items) => ({ items, concurrency: 3 })),

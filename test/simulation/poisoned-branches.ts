@@ -1,16 +1,16 @@
-/** Warm forks as they must not be: functions of other runs, and of other places in the journal. */
+/** Warm branches as they must not be: functions of other runs, and of other places in the journal. */
 import type { Replay } from "../../src/engine/plan/replay.ts";
 import type { ClaimedBranch } from "../../src/engine/run.ts";
-import { WarmForks } from "../../src/runtime/warm-forks.ts";
+import { WarmBranches } from "../../src/runtime/warm-branches.ts";
 
 /** What goes wrong: the function is kept as that of another run, or as one that rests after another entry. */
-export type ForkPoison = { readonly runId: string } | { readonly askedAt: number } | null;
+export type BranchPoison = { readonly runId: string } | { readonly askedAt: number } | null;
 
-export class PoisonedForks extends WarmForks {
-  private readonly poison: (branch: ClaimedBranch) => ForkPoison;
+export class PoisonedBranches extends WarmBranches {
+  private readonly poison: (branch: ClaimedBranch) => BranchPoison;
 
   /** `poison` is asked whenever a function is to be kept. */
-  constructor(poison: (branch: ClaimedBranch) => ForkPoison) {
+  constructor(poison: (branch: ClaimedBranch) => BranchPoison) {
     super();
     this.poison = poison;
   }
