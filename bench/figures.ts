@@ -44,18 +44,16 @@ export class Figures {
 
   spread(label: string, metric: string): Spread | undefined {
     const values = this.#values.get(`${label}: ${metric}`);
-    if (values === undefined) return undefined;
-    const sorted = values.toSorted((a, b) => a - b);
-    return {
-      median: median(sorted),
-      lowest: sorted[0] ?? Number.NaN,
-      highest: sorted.at(-1) ?? Number.NaN,
-    };
+    return values === undefined ? undefined : spreadOf(values);
   }
 
   median(label: string, metric: string): number | undefined {
     return this.spread(label, metric)?.median;
   }
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
 }
 
 export function median(values: readonly number[]): number {
