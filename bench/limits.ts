@@ -7,8 +7,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import pg from "pg";
-import { startServer } from "./measure/server.ts";
 import { spreadOf } from "./figures.ts";
+import { startServer } from "./measure/server.ts";
 import { shown, spreadShown, table } from "./report/markdown.ts";
 import { open } from "./systems/pawl.ts";
 
