@@ -134,7 +134,8 @@ test("a sleeper is woken in time by an idle cron, though its wake-up is lost", a
     "select extract(epoch from finished_at - $2::timestamptz) * 1000 as ms from pawl.runs where id = $1",
     [id, wake_at],
   );
-  expect(Number(late?.ms)).toBeLessThan(2 * MINUTE_MS);
+  // Two ticks, and whatever the machine takes meanwhile; the safety sweep would be half an hour late.
+  expect(Number(late?.ms)).toBeLessThan(3 * MINUTE_MS);
 });
 
 test("a start whose wake-up is lost is found by an idle cron", async () => {
