@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, inject, test } from "vitest";
 import { MUTANTS } from "./mutants.ts";
 
-const SEEDS = 1_000;
+const SEEDS = 3_000;
 const PATIENCE_MS = 300_000;
 
 interface End {

@@ -110,7 +110,7 @@ function Tile({ name, tone, value, children }: TileProps) {
         {word !== undefined && <span className="badge">{word}</span>}
       </h2>
       <p className="text-xl font-semibold">{value}</p>
-      <p className="text-[0.8125rem] text-muted">{children}</p>
+      <p className="text-[0.8125rem] wrap-anywhere text-muted">{children}</p>
     </section>
   );
 }
