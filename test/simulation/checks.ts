@@ -59,7 +59,7 @@ export class Watch {
     const { id, status, turn, stepsDone, workflow, pausedAt } = run.row;
     const before = this.last.get(id);
     const entries = run.journal.length;
-    const isHeld = pausedAt !== null;
+    const isHeld = pausedAt !== null || status === "failed" || status === "dead";
     this.last.set(id, { status, turn, entries, lastEntry: run.journal[entries - 1], stepsDone, isHeld });
     // Time passes unseen while nothing changes: one that is let go was held until now.
     if (isHeld || before?.isHeld) this.heldUntil.set(id, this.world.now);
