@@ -7,10 +7,7 @@ import type { Launched } from "./launch.ts";
 import type { Server } from "./measure/server.ts";
 import { onBed, type Stage } from "./rounds.ts";
 import type { Work } from "./work.ts";
-import { done, fits, warmUp } from "./workloads.ts";
-
-/** Its name among the workloads. */
-export const TRIPS = "trips";
+import { done, fits, TRIPS, warmUp } from "./workloads.ts";
 
 export const TRIP_METRICS = [
   "round trips per step, alone",

@@ -1,9 +1,8 @@
 /** What the command line asks for: `[--rounds N] [--steps N] [--minutes N] [--only a,b] [--out file] [W1 W2 …]`. */
 import { parseArgs } from "node:util";
-import { TRIPS } from "./counted.ts";
 import type { Column } from "./figures.ts";
 import { SYSTEMS, type System } from "./systems.ts";
-import { WORKLOADS } from "./workloads.ts";
+import { TRIPS, WORKLOADS } from "./workloads.ts";
 
 export interface Asked {
   readonly rounds: number;

@@ -1,11 +1,12 @@
 /** One run of the bench, from an empty Postgres to figures. */
-import { countTrips, TRIPS } from "./counted.ts";
+import { countTrips } from "./counted.ts";
 import { Figures } from "./figures.ts";
 import { countIdle } from "./idle-minutes.ts";
 import { startServer } from "./measure/server.ts";
 import type { Asked } from "./options.ts";
 import type { Told } from "./report/results.ts";
 import { playRounds } from "./rounds.ts";
+import { TRIPS } from "./workloads.ts";
 
 /** What has been measured is told even where something failed. */
 export async function play(asked: Asked): Promise<Told> {

@@ -44,6 +44,9 @@ export const W2_METRICS = [
   "CPU ms per step, the rest",
 ] as const;
 
+/** What `counted.ts` counts, by its name among the workloads. */
+export const TRIPS = "trips";
+
 export const WORKLOADS: readonly Workload[] = [
   {
     name: "W1",

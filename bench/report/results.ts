@@ -1,10 +1,10 @@
 /** The text of RESULTS.md. No figure in it is typed by hand. */
-import { TRIP_METRICS, TRIPS } from "../counted.ts";
+import { TRIP_METRICS } from "../counted.ts";
 import { type Column, type Figures, labelOf } from "../figures.ts";
 import { CLIENTS, FLOOR, floorMetric, STYLES } from "../floor.ts";
 import { IDLE_METRICS } from "../idle-minutes.ts";
 import type { Asked } from "../options.ts";
-import { fits, WORKLOADS } from "../workloads.ts";
+import { fits, TRIPS, WORKLOADS } from "../workloads.ts";
 import { machineTable } from "./machine.ts";
 import { spreadShown, table } from "./markdown.ts";
 import { ratioTable } from "./ratios.ts";
