@@ -11,12 +11,13 @@ import type { History } from "./engine/history.ts";
 import type { Overview } from "./engine/overview.ts";
 import type { Agenda, Store, WakeUps } from "./engine/ports.ts";
 import type { Reads } from "./engine/reads.ts";
+import type { Timings } from "./engine/timings.ts";
 
 /** A verb that takes longer is told about. */
 const SLOW_MS = 1_000;
 
 /** The same object, each verb timed under `name`. */
-export function observed<T extends Store | Reads | Overview | History | Bulks | WakeUps | Agenda>(
+export function observed<T extends Store | Reads | Overview | History | Bulks | Timings | WakeUps | Agenda>(
   name: string,
   target: T,
 ): T {

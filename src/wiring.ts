@@ -142,7 +142,7 @@ function readDeployment(
     overview: observed("overview", createOverview(db)),
     history: observed("history", createHistory(db)),
     bulks: observed("bulks", createBulks(db)),
-    timings: createTimings(db),
+    timings: observed("timings", createTimings(db)),
     wakeUps: stopwatch.wakeUps(
       observed("wake-ups", createWakeUps({ queues: findQueues(env), random: Math.random, report })),
     ),

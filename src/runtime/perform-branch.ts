@@ -53,8 +53,8 @@ async function findStep(runtime: Runtime, branch: ClaimedBranch): Promise<StepEd
 
 /** The step in a function that rests here for what was asked for together. */
 function warmStep({ warmBranches }: Runtime, branch: ClaimedBranch): StepEdge | null {
-  // What the bodies left in a function that they share may be what made the first attempt fail.
-  if (branch.attempt > 1) return null;
+  // What other bodies left in a function that they share may be what this one failed of, or waited for in vain.
+  if (branch.branchTurn > 1) return null;
   const edge = warmBranches?.find(branch)?.openStep(branch.key);
   return edge?.askedAt === branch.askedAt ? edge : null;
 }

@@ -44,6 +44,8 @@ export class WarmBranches {
 
   /** Keeps a function that was replayed for this branch and to which nothing will be handed any more. */
   keep(branch: ClaimedBranch, planner: Replay): void {
+    // Branches that came together were replayed side by side, before the first of them was done.
+    if (this.find(branch) !== null) return;
     const { mostFunctions, mostBytes } = this.limits;
     const { input, journal } = branch.run;
     const outputs = journal.flatMap(({ output }) => output ?? []);

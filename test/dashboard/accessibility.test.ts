@@ -57,7 +57,7 @@ const PAGES: [name: string, path: () => string, there: string][] = [
   ["a start", () => "/workflows/order/start", "main form input"],
   ["what is awaited", () => "/waits", "table tbody tr"],
   ["metrics", () => "/metrics", "canvas"],
-  ["the system", () => "/system", "table tbody tr"],
+  ["the system", () => "/system", "text=reclaim leases"],
   ["a page that is not there", () => "/nowhere", "text=There is no such page"],
 ];
 

@@ -1,5 +1,6 @@
 /** Runs, entries and values as tests write them down. */
 import { type Done, NOTHING_DONE } from "../../src/engine/decide.ts";
+import type { Delivery } from "../../src/engine/delivery.ts";
 import type { Edge, Plan, StepEdge } from "../../src/engine/edge.ts";
 import type { Failure } from "../../src/engine/failure.ts";
 import type { Entry, NewEntry } from "../../src/engine/journal.ts";
@@ -24,6 +25,14 @@ export async function wander(count: number): Promise<void> {
 /** A workflow without the ceremony. */
 export function workflowOf<T>(run: (step: Steps, input: unknown) => Promise<T>): Workflow<unknown, T> {
   return defineWorkflow({ name: "test" }, ({ step, input }) => run(step, input));
+}
+
+/** Something that has arrived and brings nothing but its name. */
+export function deliveryOf(
+  what: Pick<Delivery, "id" | "kind" | "name" | "outcome"> & Partial<Delivery>,
+): Delivery {
+  const nothing = { sender: null, payload: null, failure: null, attempts: [], withheld: false };
+  return { ...nothing, attempt: 1, tookMs: 0, arrivedAt: NOON, ...what };
 }
 
 export function claimedRun(changes: Partial<ClaimedRun> = {}): ClaimedRun {

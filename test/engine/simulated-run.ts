@@ -34,7 +34,7 @@ import { WarmBranches } from "../../src/runtime/warm-branches.ts";
 import { WarmRuns } from "../../src/runtime/warm-runs.ts";
 import { LEASE_MS, runtimeOf } from "../runtime/support.ts";
 import { seeded } from "../support/random.ts";
-import { addresses, claimedRun, entryOf, NOON, rest, stored } from "./builders.ts";
+import { addresses, claimedRun, deliveryOf, entryOf, NOON, rest, stored } from "./builders.ts";
 
 export interface BranchRow {
   readonly key: string;
@@ -469,16 +469,7 @@ export class SimulatedRun {
 
   private arrive(what: Pick<Delivery, "kind" | "name" | "outcome"> & Partial<Delivery>): void {
     this.ids += 1;
-    const blank = {
-      sender: null,
-      payload: null,
-      failure: null,
-      attempt: 1,
-      attempts: [],
-      tookMs: 0,
-      withheld: false,
-    };
-    this.inbox.push({ ...blank, id: this.ids, arrivedAt: this.now, ...what });
+    this.inbox.push(deliveryOf({ id: this.ids, arrivedAt: this.now, ...what }));
     this.bump();
   }
 

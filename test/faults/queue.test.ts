@@ -33,21 +33,6 @@ async function expectAllDoneOnce(ids: readonly string[]): Promise<void> {
   }
 }
 
-/** Moves the clock over the grace and ticks until the runs are done; gives the ticks it took. */
-async function tickUntilCompleted(ids: readonly string[]): Promise<number> {
-  for (let ticks = 0; ; ticks++) {
-    const left = (await world.runs(ids)).filter(({ status }) => status !== "completed");
-    if (left.length === 0) return ticks;
-    expect(ticks).toBeLessThan(50);
-    await world.database.moveClock(GRACE_MS + 1);
-    await world.worker.tick();
-    await eventually("nothing is held any more", async () => {
-      const held = await world.database.rows("select id from pawl.runs where status = 'running'");
-      return held.length === 0;
-    });
-  }
-}
-
 test("messages delivered two to five times make no step run twice (B1)", async () => {
   let doubled = 0;
   world.broker.deliveries = () => {
@@ -70,7 +55,7 @@ test("with every message lost, all runs finish by the sweep alone (B2, B6)", asy
   };
   const ids = await startAll();
   expect((await world.runs(ids)).every(({ turn }) => turn === 0)).toBe(true);
-  await tickUntilCompleted(ids);
+  await world.tickUntilCompleted(ids);
   await expectAllDoneOnce(ids);
   expect(lost).toBeGreaterThanOrEqual(RUNS);
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Steps } from "../../src/engine/workflow.ts";
 import { performBranch } from "../../src/runtime/perform-branch.ts";
-import { SimulatedRun, simulate, workflowOf } from "../engine/support.ts";
+import { deliveryOf, SimulatedRun, simulate, workflowOf } from "../engine/support.ts";
 
 const pay = (step: Steps) =>
   step.run("pay", ({ attempt }) => `paid in attempt ${attempt}`, { atMostOnce: true });
@@ -129,16 +129,7 @@ describe("one that was cut off", () => {
   test("takes nothing but a person's word, should its branch be heard of after all", async () => {
     const run = await cutOff();
     const late = { id: 99, kind: "branch", name: "pay", outcome: "completed", arrivedAt: run.now } as const;
-    const blank = {
-      sender: null,
-      payload: null,
-      failure: null,
-      attempt: 1,
-      attempts: [],
-      tookMs: 0,
-      withheld: false,
-    };
-    run.inbox.push({ ...blank, ...late });
+    run.inbox.push(deliveryOf(late));
     expect(await run.turn()).toMatchObject({ status: "waiting", entries: [] });
   });
 

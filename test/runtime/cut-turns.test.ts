@@ -5,7 +5,7 @@ import type { Delivery } from "../../src/engine/delivery.ts";
 import type { Store } from "../../src/engine/ports.ts";
 import type { ClaimedRun } from "../../src/engine/run.ts";
 import type { Steps } from "../../src/engine/workflow.ts";
-import { workflowOf } from "../engine/support.ts";
+import { deliveryOf, workflowOf } from "../engine/support.ts";
 import { leased, runtimeOf, takeWhole } from "./support.ts";
 
 /** What one delivery of these tests brings, and one byte less than two of them do. */
@@ -13,9 +13,15 @@ const PAYLOAD = "0123456789";
 const TURN_BYTES = 20;
 
 function delivery(id: number, kind: Delivery["kind"], name: string, more: Partial<Delivery> = {}): Delivery {
-  const nothing = { sender: null, failure: null, attempt: 1, attempts: [], tookMs: 0, withheld: false };
-  const payload = encode(PAYLOAD, "x");
-  return { id, kind, name, outcome: "completed", payload, arrivedAt: id, ...nothing, ...more };
+  return deliveryOf({
+    id,
+    kind,
+    name,
+    outcome: "completed",
+    payload: encode(PAYLOAD, "x"),
+    arrivedAt: id,
+    ...more,
+  });
 }
 
 const branch = (id: number, name: string, more?: Partial<Delivery>) => delivery(id, "branch", name, more);

@@ -59,7 +59,8 @@ test("a warm branch reads no journal", async () => {
 test.each<[string, Partial<ClaimedBranch>]>([
   ["another run", { runId: "run-2" }],
   ["another tenant", { tenant: "other", run: branchedRun("run-1", { tenant: "other" }) }],
-  ["another attempt", { attempt: 2, spent: 1 }],
+  ["a second attempt", { attempt: 2, spent: 1, branchTurn: 2 }],
+  ["a turn that was lost", { branchTurn: 3 }],
 ])("a branch of %s replays for itself", async (_, given) => {
   await perform(branchOf("a"));
   await perform(branchOf("b", given));

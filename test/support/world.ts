@@ -62,6 +62,8 @@ export interface World {
    * grace. Then the broker hands messages over, if it did not before.
    */
   expireLeases(): Promise<void>;
+  /** Moves the clock over the grace and ticks, again and again, until all are completed. */
+  tickUntilCompleted(ids: readonly string[]): Promise<void>;
   /** Another worker on the same database, reached past the faulty gateway. Stops with this world. */
   secondWorker(vars?: Readonly<Record<string, string>>): Promise<TestWorker>;
   /** After each test: nothing is stuck; then everything is forgotten. */
@@ -74,6 +76,9 @@ const ENTRY = "test/worker/fixture/index.ts";
 const LEASE_MS = 600_000;
 /** Longer than the longest backoff of a reclaim (60 s) and the grace of a wake-up (15 s) together. */
 const BACKOFF_AND_GRACE_MS = 90_000;
+const GRACE_MS = 15_000;
+/** More than the worst queue of a test costs. */
+const MOST_TICKS = 100;
 
 export async function createWorld(
   vars: Readonly<Record<string, string>> = {},
@@ -173,6 +178,19 @@ export async function createWorld(
       await database.moveClock(BACKOFF_AND_GRACE_MS);
       await worker.tick();
       for (const each of brokers) each.resume();
+    },
+    async tickUntilCompleted(ids) {
+      for (let ticks = 0; ; ticks++) {
+        const left = (await runs(ids)).filter(({ status }) => status !== "completed");
+        if (left.length === 0) return;
+        expect(ticks).toBeLessThan(MOST_TICKS);
+        await database.moveClock(GRACE_MS + 1);
+        await worker.tick();
+        await eventually("nothing is held any more", async () => {
+          const held = await database.rows("select id from pawl.runs where status = 'running'");
+          return held.length === 0;
+        });
+      }
     },
     async secondWorker(more = {}) {
       const other = await startWorker({

@@ -123,6 +123,14 @@ test("a run that is due and that nobody takes keeps the cron awake", async () =>
   await world.reaches(id, "completed");
 });
 
+/** A run whose first wake-up the queue loses. */
+async function startUnheard(): Promise<string> {
+  world.broker.deliveries = () => 0;
+  const id = await world.start("count", { steps: 1 });
+  world.broker.deliveries = () => 1;
+  return id;
+}
+
 test("a sleeper is woken in time by an idle cron, though its wake-up is lost", async () => {
   const id = await world.start("nap", { ms: HOUR_MS / 2 });
   await world.reaches(id, "waiting");
@@ -141,9 +149,7 @@ test("a sleeper is woken in time by an idle cron, though its wake-up is lost", a
 test("a start whose wake-up is lost is found by an idle cron", async () => {
   await becomeIdle();
   await afresh();
-  world.broker.deliveries = () => 0;
-  const id = await world.start("count", { steps: 1 });
-  world.broker.deliveries = () => 1;
+  const id = await startUnheard();
   expect(await ticksUntil(3, isOver(id))).toBeLessThanOrEqual(2);
 });
 
@@ -151,9 +157,7 @@ test("a start is found as soon, when every read of the agenda is a minute old", 
   await becomeIdle();
   await afresh();
   const before = await read();
-  world.broker.deliveries = () => 0;
-  const id = await world.start("count", { steps: 1 });
-  world.broker.deliveries = () => 1;
+  const id = await startUnheard();
   const after = await read();
   expect(after.mark).not.toBe(before.mark);
   await write(before);
@@ -211,9 +215,7 @@ test("a mark that is lost costs no more than the safety sweep", async () => {
   await becomeIdle();
   await afresh();
   const before = await read();
-  world.broker.deliveries = () => 0;
-  const id = await world.start("count", { steps: 1 });
-  world.broker.deliveries = () => 1;
+  const id = await startUnheard();
   await write(before);
   expect(await ticksUntil(62, isOver(id))).toBeGreaterThan(30);
 });

@@ -1,10 +1,8 @@
 /** Wake-ups that are spread over three queues. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Broker } from "../support/broker.ts";
-import { eventually } from "../support/waiting.ts";
 import { createWorld, type World } from "../support/world.ts";
 
-const GRACE_MS = 15_000;
 const RUNS = 30;
 const STEPS = 4;
 
@@ -29,21 +27,6 @@ async function expectAllDoneOnce(ids: readonly string[]): Promise<void> {
   await world.allReach(ids, "completed");
   for (const run of await world.runs(ids)) {
     expect(run).toMatchObject({ turn: STEPS, steps_done: STEPS, lost_turns: 0 });
-  }
-}
-
-/** Moves the clock over the grace and ticks until the runs are done. */
-async function tickUntilCompleted(ids: readonly string[]): Promise<void> {
-  for (let ticks = 0; ; ticks++) {
-    const left = (await world.runs(ids)).filter(({ status }) => status !== "completed");
-    if (left.length === 0) return;
-    expect(ticks).toBeLessThan(100);
-    await world.database.moveClock(GRACE_MS + 1);
-    await world.worker.tick();
-    await eventually("nothing is held any more", async () => {
-      const held = await world.database.rows("select id from pawl.runs where status = 'running'");
-      return held.length === 0;
-    });
   }
 }
 
@@ -88,7 +71,7 @@ test("a queue that loses all it takes stops no run: the sweep goes round it", as
     return 0;
   };
   const ids = await startAll();
-  await tickUntilCompleted(ids);
+  await world.tickUntilCompleted(ids);
   expect(lost).toBeGreaterThan(0);
 });
 
@@ -111,7 +94,7 @@ test("runs survive going from three queues to one: what the others hold is still
   await world.allReach(left, "completed");
   for (const id of held[1] ?? []) expect(await world.run(id)).toMatchObject({ status: "ready" });
   const before = second.sent.length;
-  await tickUntilCompleted(ids);
+  await world.tickUntilCompleted(ids);
   expect(second.sent.length).toBe(before);
   expect(third.sent).toEqual([]);
   await world.worker.restart();

@@ -9,8 +9,10 @@ const LATE_AFTER_MS = 180_000;
 const STUCK_SHOWN = 20;
 const TURNS_HOURS = 24;
 
-/** How the machinery is doing: the cron, what is due, the database, runs that nothing would move again, and where turns spend
- * their time. */
+/**
+ * How the machinery is doing: the cron and its sweeps, what is due, the database, runs that nothing would move again, and
+ * where turns spend their time.
+ */
 export const system = new Hono<HttpEnv>().get("/", async (c) => {
   const { runtime, principal } = c.var;
   const { overview, timings, deployment } = runtime;
